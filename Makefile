@@ -1,0 +1,82 @@
+# make            builds everything into build/
+# make install    DESTDIR= and the directories below, as a packager expects
+# make test       tests/check, which also installs what it lacks
+# make fuzz       every fuzzer for SECONDS= (60) each
+#
+# CC, CFLAGS and LDFLAGS are the caller's. SANITIZE=address,undefined builds with sanitizers.
+
+VERSION := 0.1.0
+
+prefix ?= /usr
+libdir ?= $(prefix)/lib
+sbindir ?= $(prefix)/sbin
+sysconfdir ?= /etc
+unitdir ?= /lib/systemd/system
+pamdir ?= /lib/$(shell $(CC) -print-multiarch)/security
+privlibdir ?= $(libdir)/kratosd
+
+BUILD ?= build
+CFLAGS ?= -O2 -g
+SECONDS ?= 60
+PKG_CONFIG ?= pkg-config
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
+HARDENING := -fstack-protector-strong -fvisibility=hidden -D_FORTIFY_SOURCE=2
+BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -Icommon $(WARNINGS) -fPIC -pthread \
+	-DVERSION='"$(VERSION)"' -DCLIENT_LIBRARY='"$(privlibdir)/client.so"'
+BASE_LDFLAGS := -Wl,-z,relro,-z,now,-z,defs
+ifdef SANITIZE
+BASE_CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+BASE_LDFLAGS := -Wl,-z,relro,-z,now -fsanitize=$(SANITIZE)
+else
+BASE_CFLAGS += $(HARDENING)
+endif
+
+DAEMON_PACKAGES := libsystemd libcurl json-c sqlite3 libsodium inih
+DAEMON_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(DAEMON_PACKAGES))
+DAEMON_LIBS := $(shell $(PKG_CONFIG) --libs $(DAEMON_PACKAGES))
+
+object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+COMMON := $(wildcard common/*.c)
+DAEMON := $(filter-out $(if $(SANITIZE),kratosd/erase.c),$(wildcard kratosd/*.c))
+DAEMON_PARTS := $(filter-out kratosd/main.c kratosd/erase.c,$(DAEMON))
+CLIENT := pam_kratos/client.c pam_kratos/connection.c
+MODULE := $(filter-out $(CLIENT),$(wildcard pam_kratos/*.c))
+
+.PHONY: all install test fuzz clean
+all: $(BUILD)/kratosd $(BUILD)/pam_kratos.so $(BUILD)/client.so
+
+$(BUILD)/kratosd: $(call object,$(DAEMON) $(COMMON))
+	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
+$(BUILD)/pam_kratos.so: $(call object,$(MODULE) common/local-users.c common/names.c common/secret.c) pam_kratos/pam_kratos.map
+	$(CC) $(BASE_LDFLAGS) -shared -Wl,--version-script=pam_kratos/pam_kratos.map $(LDFLAGS) \
+		-o $@ $(filter %.o,$^) -lpam
+
+$(BUILD)/client.so: $(call object,$(CLIENT) common/names.c common/local-users.c) pam_kratos/client.map
+	$(CC) $(BASE_LDFLAGS) -shared -Wl,--version-script=pam_kratos/client.map $(LDFLAGS) \
+		-o $@ $(filter %.o,$^) $(shell $(PKG_CONFIG) --libs libsystemd)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) $(DAEMON_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include tests/tests.mk
+
+install: all
+	install -D -m 0755 $(BUILD)/kratosd $(DESTDIR)$(sbindir)/kratosd
+	install -D -m 0644 $(BUILD)/pam_kratos.so $(DESTDIR)$(pamdir)/pam_kratos.so
+	install -D -m 0644 $(BUILD)/client.so $(DESTDIR)$(privlibdir)/client.so
+	install -D -m 0644 systemd/kratosd.service $(DESTDIR)$(unitdir)/kratosd.service
+	install -D -m 0644 systemd/kratosd.sysusers $(DESTDIR)$(libdir)/sysusers.d/kratosd.conf
+	install -D -m 0644 systemd/org.kratosd1.conf $(DESTDIR)$(prefix)/share/dbus-1/system.d/org.kratosd1.conf
+	install -D -m 0644 etc/kratosd.conf $(DESTDIR)$(sysconfdir)/kratosd/kratosd.conf
+	install -D -m 0644 etc/local-users $(DESTDIR)$(sysconfdir)/kratosd/local-users
+	install -d -m 0755 $(DESTDIR)$(sysconfdir)/kratosd/kratosd.conf.d
+
+test:
+	tests/check
+
+clean:
+	rm -rf $(BUILD)

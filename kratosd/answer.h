@@ -1,0 +1,66 @@
+/*
+ * Kratos's answers, read and checked: what a body means, without any idea of who asked or why. All of
+ * it comes from a server that may be broken, hostile, or somebody else's proxy: a field that is not of
+ * its form makes the whole answer bad. Results are plain values; only the token is owned.
+ * (kratos-contract: shapes A and B; rules 26, 29)
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/local-users.h"
+#include "common/names.h"
+#include "common/secret.h"
+
+/* How a request ended. Everything but OK is a named result that the caller handles. */
+enum kratos_outcome {
+        KRATOS_OK = 0,
+        KRATOS_BAD_CREDENTIALS, /* wrong password, or no such identity: Kratos does not say which */
+        KRATOS_INACTIVE,        /* the identity is switched off */
+        KRATOS_FLOW_GONE,       /* the flow expired, was used or never was: take a new one */
+        KRATOS_RATE_LIMITED,    /* 429 */
+        KRATOS_NOT_FOUND,       /* 404, 405: no such thing, or no such path in this age of Kratos */
+        KRATOS_FORBIDDEN,       /* 403 with Kratos's own error body */
+        KRATOS_DENIED,          /* a flow that says no for another reason: a hook, an unverified address */
+        KRATOS_REFUSED,         /* another 4xx, or an answer that no Kratos gives */
+        KRATOS_FAULT,           /* 5xx: the request may have had its effect */
+        KRATOS_BAD_ANSWER,      /* 2xx that cannot be understood: it has had its effect */
+        KRATOS_NO_ANSWER,       /* sent, but nothing whole came back in time: it may have had its effect */
+        KRATOS_UNREACHABLE,     /* nothing was sent */
+};
+
+/* Flow ids are UUIDs. */
+typedef struct kratos_flow {
+        char id[UUID_LENGTH + 1];
+} kratos_flow;
+
+/* What a successful login says. */
+typedef struct kratos_login {
+        secret *token;
+        char session[UUID_LENGTH + 1];
+        char identity[UUID_LENGTH + 1];    /* "" where Kratos gave null: more factors are wanted */
+        char posix_name[USER_NAME_MAX + 1]; /* metadata_public.posix.name, "" if none */
+        bool active;
+        bool inactive_identity; /* identity.state says so */
+        bool lists_devices;     /* false: a Kratos from before devices */
+        bool has_nonce;         /* one of them begins with our nonce */
+} kratos_login;
+
+void kratos_login_done(kratos_login *login);
+
+/* Reads the body of a flow that was asked for. KRATOS_OK or KRATOS_BAD_ANSWER; -ENOMEM. */
+int answer_flow(const char *body, size_t size, kratos_flow *ret);
+
+/* Reads the body of a 200 to a login whose User-Agent began with nonce. KRATOS_OK or
+ * KRATOS_BAD_ANSWER, which may still have set the token: then it is to be revoked. -ENOMEM. */
+int answer_login(const char *body, size_t size, const char *nonce, kratos_login *ret);
+
+/* What a status that is not 2xx means, with its body: any outcome above but OK. -ENOMEM. */
+int answer_error(unsigned status, const char *body, size_t size);
+
+/* Looks in a list of sessions for the one whose device's user agent begins with nonce, or, where a
+ * session id is given (not ""), for that id. KRATOS_OK with the id, KRATOS_NOT_FOUND, or
+ * KRATOS_BAD_ANSWER; -ENOMEM. */
+int answer_find_session(const char *body, size_t size, const char *nonce, const char *session,
+        char ret[static UUID_LENGTH + 1]);

@@ -1,0 +1,177 @@
+#include "call.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "timespan.h"
+
+/* A server that could not be reached is asked last for so long. */
+#define DOWN_USEC (30 * USEC_PER_SEC)
+/* A server's wish to be left alone is heeded so long at most: it must not lock people out for good. */
+#define QUIET_MAX_USEC (60 * USEC_PER_SEC)
+
+static uint64_t now_usec(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+kratos_call *kratos_cancel(kratos_call *call)
+{
+        if (!call)
+                return NULL;
+        http_cancel(call->request);
+        secret_free(call->token);
+        secret_free(call->body);
+        config_unref(call->config);
+        free(call);
+        return NULL;
+}
+
+/* The next server to ask: in order, those that are thought to be down last. -ENOENT: none is left;
+ * -EBUSY: only such as want to be left alone. */
+static int next_server(const kratos_call *call)
+{
+        uint64_t now = now_usec();
+        int last = -ENOENT;
+
+        for (size_t i = 0; i < call->servers->count; i++) {
+                if (call->tried & (1U << i))
+                        continue;
+                if (call->state->quiet_until[i] > now) {
+                        if (last == -ENOENT)
+                                last = -EBUSY;
+                } else if (call->state->down_until[i] <= now) {
+                        return (int)i;
+                } else if (last < 0) {
+                        last = (int)i;
+                }
+        }
+        return last;
+}
+
+/* Says once that none of the servers can be reached, and once that one can again. */
+static void note_reachable(kratos_call *call, bool reachable, const char *error)
+{
+        const char *side = call->servers == &call->config->admin ? "admin" : "public";
+
+        if (call->state->unreachable == !reachable)
+                return;
+        call->state->unreachable = !reachable;
+        if (reachable)
+                log_message(LOG_NOTICE, "Kratos's %s API can be reached again", side);
+        else
+                log_message(LOG_WARNING, "Kratos's %s API cannot be reached: %s", side, error);
+}
+
+static int outcome_of(const http_answer *answer)
+{
+        if (answer->result == HTTP_NOT_SENT)
+                return KRATOS_UNREACHABLE;
+        if (answer->result != HTTP_ANSWERED)
+                return KRATOS_NO_ANSWER;
+        if (answer->status >= 200 && answer->status < 300)
+                return KRATOS_OK;
+        return answer_error(answer->status, secret_data(answer->body), secret_size(answer->body));
+}
+
+/* True if the request can be made of another server without doing anything twice. */
+static bool may_go_on(const kratos_call *call, const http_answer *answer, int outcome)
+{
+        if (outcome == KRATOS_UNREACHABLE)
+                return true;
+        if (strcmp(call->method, "POST") == 0)
+                return false;
+        return outcome == KRATOS_NO_ANSWER || (outcome == KRATOS_FAULT && answer->status >= 502);
+}
+
+static void note_state(kratos_call *call, const http_answer *answer, int outcome)
+{
+        server_state *state = call->state;
+        uint64_t quiet = (uint64_t)answer->retry_after_sec * USEC_PER_SEC;
+
+        state->down_until[call->server] = answer->result == HTTP_ANSWERED ? 0 : now_usec() + DOWN_USEC;
+        if (outcome == KRATOS_RATE_LIMITED)
+                state->quiet_until[call->server] =
+                        now_usec() + (quiet < QUIET_MAX_USEC ? quiet : QUIET_MAX_USEC);
+}
+
+static void on_answer(const http_answer *answer, void *userdata)
+{
+        _cleanup_call_ kratos_call *call = userdata;
+        int outcome = outcome_of(answer);
+
+        call->request = NULL; /* it frees itself once this returns */
+        note_state(call, answer, outcome);
+        if (may_go_on(call, answer, outcome) && call_attempt(call) == 0) {
+                TAKE_PTR(call);
+                return;
+        }
+        note_reachable(call, outcome != KRATOS_UNREACHABLE, answer->error);
+        if (!call->finish(call, outcome, answer))
+                TAKE_PTR(call);
+}
+
+int call_attempt(kratos_call *call)
+{
+        uint64_t now = now_usec(), left;
+        int server = next_server(call);
+        http_ask ask;
+
+        if (server < 0)
+                return server;
+        if (now >= call->deadline)
+                return -ETIME;
+        call->server = (size_t)server;
+        call->tried |= 1U << server;
+
+        left = call->deadline - now;
+        /* One that hangs may not use up the time in which another could have answered. */
+        if (strcmp(call->method, "POST") != 0 && next_server(call) >= 0)
+                left /= 2;
+        ask = (http_ask){
+                .method = call->method,
+                .config = call->config,
+                .server = &call->servers->urls[server],
+                .path = call->path,
+                .user_agent = call->agent[0] ? call->agent : NULL,
+                .client_ip = call->client_ip[0] ? call->client_ip : NULL,
+                .token = call->token,
+                .body = call->body,
+                .deadline_usec = left,
+                .fresh = call->fresh,
+        };
+        return http_start(call->kratos->http, &ask, on_answer, call, &call->request);
+}
+
+int call_new(kratos *k, bool admin, const char *method, uint64_t deadline_usec, kratos_call **ret)
+{
+        kratos_call *call = calloc(1, sizeof(kratos_call));
+
+        if (!call)
+                return -ENOMEM;
+        call->kratos = k;
+        call->config = config_ref(k->config);
+        call->state = admin ? &k->admin : &k->public;
+        call->servers = admin ? &call->config->admin : &call->config->public;
+        call->method = method;
+        call->deadline = now_usec() + deadline_usec;
+        *ret = call;
+        return 0;
+}
+
+int call_start(kratos_call *call, kratos_call **ret)
+{
+        int r = call_attempt(call);
+
+        if (r < 0) {
+                kratos_cancel(call);
+                return r;
+        }
+        *ret = call;
+        return 0;
+}

@@ -1,0 +1,77 @@
+/*
+ * One call to Kratos: a request with a deadline, made of whichever configured server answers. The
+ * servers are tried in order, those that were lately found down last, and never twice where the
+ * request could already have had its effect. Shared by kratos.c and call.c alone; a call belongs to
+ * whoever began it until its callback.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/interface.h"
+#include "http.h"
+#include "kratos.h"
+
+#define CALL_PATH_MAX 160
+#define CALL_AGENT_MAX 384
+
+/* What is known of the servers of one API. Times are CLOCK_MONOTONIC. */
+typedef struct server_state {
+        uint64_t down_until[SERVERS_MAX];
+        uint64_t quiet_until[SERVERS_MAX]; /* it said 429: not asked before */
+        bool unreachable;                  /* all of them, when last asked; said once */
+} server_state;
+
+struct kratos {
+        http *http;
+        config *config;
+        server_state public;
+        server_state admin;
+        bool lists_devices; /* seen since the configuration was read: from then on it is demanded */
+};
+
+struct kratos_call {
+        kratos *kratos;
+        config *config;
+        server_state *state;
+        const server_list *servers;
+        unsigned tried; /* a bit for each server */
+        size_t server;
+        uint64_t deadline; /* CLOCK_MONOTONIC */
+
+        const char *method;
+        char path[CALL_PATH_MAX];
+        char agent[CALL_AGENT_MAX];
+        char client_ip[CONTEXT_FIELD_MAX + 1];
+        char nonce[ID_LENGTH + 1];
+        char session[UUID_LENGTH + 1];
+        secret *token;
+        secret *body;
+        bool fresh;
+        bool old_form; /* of a logout */
+
+        http_request *request;
+        /* Tells the caller. False: the call has begun anew instead, and will finish again. */
+        bool (*finish)(kratos_call *call, int outcome, const http_answer *answer);
+        union {
+                kratos_done done;
+                kratos_flow_done flow;
+                kratos_login_done_handler login;
+                kratos_session_done session;
+        } then;
+        void *userdata;
+};
+
+/* Makes a call that has everything but its path, finish and callback. -ENOMEM. */
+int call_new(kratos *k, bool admin, const char *method, uint64_t deadline_usec, kratos_call **ret);
+
+/* Starts a call, and gives it to whoever asked. Owns the call from here on. -ENOMEM; -EPERM for a socket
+ * that could be somebody else's; -EBUSY while every server wants to be left alone (429). */
+int call_start(kratos_call *call, kratos_call **ret);
+
+/* Asks the next server, from within finish. As call_start, and -ENOENT or -ETIME where nothing is left. */
+int call_attempt(kratos_call *call);
+
+DEFINE_CLEANUP(kratos_call *, kratos_cancel);
+#define _cleanup_call_ _cleanup_(kratos_cancelp)

@@ -1,0 +1,265 @@
+#include "kratos.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "body.h"
+#include "call.h"
+#include "timespan.h"
+
+/* For everything that nobody waits for. */
+#define PATIENT_USEC (15 * USEC_PER_SEC)
+
+int kratos_new(sd_event *event, config *c, kratos **ret)
+{
+        _cleanup_(kratos_freep) kratos *k = calloc(1, sizeof(kratos));
+        int r;
+
+        if (!k)
+                return -ENOMEM;
+        k->config = config_ref(c);
+        r = http_new(event, &k->http);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(k);
+        return 0;
+}
+
+kratos *kratos_free(kratos *k)
+{
+        if (!k)
+                return NULL;
+        http_free(k->http);
+        config_unref(k->config);
+        free(k);
+        return NULL;
+}
+
+void kratos_set_config(kratos *k, config *c)
+{
+        config_unref(k->config);
+        k->config = config_ref(c);
+        k->public = k->admin = (server_state){ 0 };
+        k->lists_devices = false;
+}
+
+config *kratos_config(kratos *k)
+{
+        return k->config;
+}
+
+bool kratos_has_admin(const kratos *k)
+{
+        return k->config->admin.count > 0;
+}
+
+static bool finish_flow(kratos_call *call, int outcome, const http_answer *answer)
+{
+        kratos_flow flow = { 0 };
+
+        if (outcome == KRATOS_OK)
+                outcome = answer_flow(secret_data(answer->body), secret_size(answer->body), &flow);
+        call->then.flow(outcome, &flow, call->userdata);
+        return true;
+}
+
+int kratos_begin_login(kratos *k, uint64_t deadline_usec, kratos_flow_done done, void *userdata,
+        kratos_call **ret)
+{
+        _cleanup_call_ kratos_call *call = NULL;
+        int r;
+
+        r = call_new(k, false, "GET", deadline_usec, &call);
+        if (r < 0)
+                return r;
+        snprintf(call->path, sizeof(call->path), "/self-service/login/api");
+        call->finish = finish_flow;
+        call->then.flow = done;
+        call->userdata = userdata;
+        return call_start(TAKE_PTR(call), ret);
+}
+
+/* Which login an answer belongs to is told by the nonce. A Kratos from before devices cannot tell:
+ * there, an answer counts on a connection on which nothing else was ever asked. (rule 29) */
+static bool answer_is_ours(kratos_call *call, const kratos_login *login)
+{
+        if (login->lists_devices)
+                call->kratos->lists_devices = true;
+        return login->has_nonce || (!login->lists_devices && call->fresh);
+}
+
+static bool finish_login(kratos_call *call, int outcome, const http_answer *answer)
+{
+        _cleanup_(kratos_login_done) kratos_login login = { 0 };
+        kratos_login_reply reply = { .login = &login, .stale = answer->result == HTTP_STALE,
+                .error = answer->result == HTTP_ANSWERED ? NULL : answer->error };
+
+        if (outcome == KRATOS_OK)
+                outcome = answer_login(secret_data(answer->body), secret_size(answer->body),
+                        call->nonce, &login);
+        if (outcome == KRATOS_OK)
+                reply.is_ours = answer_is_ours(call, &login);
+        if (outcome == KRATOS_BAD_ANSWER || (outcome == KRATOS_OK && !reply.is_ours))
+                http_forget_connections(call->kratos->http);
+        reply.outcome = outcome;
+        call->then.login(&reply, call->userdata);
+        return true;
+}
+
+static void write_agent(const kratos_submission *s, char *buffer, size_t size)
+{
+        char host[CONTEXT_FIELD_MAX + 1] = "";
+
+        if (gethostname(host, sizeof(host)) < 0 || !memchr(host, 0, sizeof(host)) ||
+                !context_field_is_valid(host))
+                snprintf(host, sizeof(host), "localhost");
+        snprintf(buffer, size, "%s kratosd/" VERSION " (%s; %s; %s)", s->nonce, host, s->service, s->tty);
+}
+
+int kratos_submit_password(kratos *k, const kratos_submission *s, kratos_login_done_handler done,
+        void *userdata, kratos_call **ret)
+{
+        _cleanup_call_ kratos_call *call = NULL;
+        int r;
+
+        r = call_new(k, false, "POST", s->deadline_usec, &call);
+        if (r < 0)
+                return r;
+        r = body_password_login(s->identifier, s->password, &call->body);
+        if (r < 0)
+                return r;
+        snprintf(call->path, sizeof(call->path), "/self-service/login?flow=%s", s->flow->id);
+        snprintf(call->nonce, sizeof(call->nonce), "%s", s->nonce);
+        snprintf(call->client_ip, sizeof(call->client_ip), "%s", s->client_ip ?: "");
+        write_agent(s, call->agent, sizeof(call->agent));
+        call->fresh = !k->lists_devices;
+        call->finish = finish_login;
+        call->then.login = done;
+        call->userdata = userdata;
+        return call_start(TAKE_PTR(call), ret);
+}
+
+static bool finish_plain(kratos_call *call, int outcome, const http_answer *answer)
+{
+        (void)answer;
+        call->then.done(outcome, call->userdata);
+        return true;
+}
+
+/* The path of today's logout is unknown to the oldest Kratos, which takes the same body elsewhere. A
+ * newer one takes that for "end all others", but only from a token in a header, which is never sent
+ * here; its 401 then says nothing about the session. (kratos-contract §8) */
+static bool finish_logout(kratos_call *call, int outcome, const http_answer *answer)
+{
+        if (outcome != KRATOS_NOT_FOUND || call->old_form)
+                return finish_plain(call, outcome, answer);
+        call->old_form = true;
+        call->tried = 0;
+        snprintf(call->path, sizeof(call->path), "/sessions");
+        if (call_attempt(call) < 0)
+                return finish_plain(call, outcome, answer);
+        return false;
+}
+
+int kratos_logout(kratos *k, const secret *token, kratos_done done, void *userdata, kratos_call **ret)
+{
+        _cleanup_call_ kratos_call *call = NULL;
+        int r;
+
+        r = call_new(k, false, "DELETE", PATIENT_USEC, &call);
+        if (r < 0)
+                return r;
+        r = body_session_token(token, &call->body);
+        if (r < 0)
+                return r;
+        snprintf(call->path, sizeof(call->path), "/self-service/logout/api");
+        call->finish = finish_logout;
+        call->then.done = done;
+        call->userdata = userdata;
+        return call_start(TAKE_PTR(call), ret);
+}
+
+int kratos_admin_delete_session(
+        kratos *k, const char *session, kratos_done done, void *userdata, kratos_call **ret)
+{
+        _cleanup_call_ kratos_call *call = NULL;
+        int r;
+
+        r = call_new(k, true, "DELETE", PATIENT_USEC, &call);
+        if (r < 0)
+                return r;
+        snprintf(call->path, sizeof(call->path), "/admin/sessions/%s", session);
+        call->finish = finish_plain;
+        call->then.done = done;
+        call->userdata = userdata;
+        return call_start(TAKE_PTR(call), ret);
+}
+
+static bool finish_find(kratos_call *call, int outcome, const http_answer *answer)
+{
+        char session[UUID_LENGTH + 1] = "";
+
+        if (outcome == KRATOS_NOT_FOUND)
+                outcome = KRATOS_REFUSED; /* no such path: that says nothing about a session */
+        if (outcome == KRATOS_OK)
+                outcome = answer_find_session(secret_data(answer->body), secret_size(answer->body),
+                        call->nonce, call->session, session);
+        call->then.session(outcome, session, call->userdata);
+        return true;
+}
+
+int kratos_admin_find_session(kratos *k, const char *identity, const char *nonce,
+        kratos_session_done done, void *userdata, kratos_call **ret)
+{
+        _cleanup_call_ kratos_call *call = NULL;
+        int r;
+
+        r = call_new(k, true, "GET", PATIENT_USEC, &call);
+        if (r < 0)
+                return r;
+        snprintf(call->path, sizeof(call->path),
+                "/admin/identities/%s/sessions?active=true&page_size=1000", identity);
+        snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
+        call->finish = finish_find;
+        call->then.session = done;
+        call->userdata = userdata;
+        return call_start(TAKE_PTR(call), ret);
+}
+
+int kratos_find_session(kratos *k, const secret *token, const char *nonce, const char *session,
+        kratos_session_done done, void *userdata, kratos_call **ret)
+{
+        _cleanup_call_ kratos_call *call = NULL;
+        int r;
+
+        r = call_new(k, false, "GET", PATIENT_USEC, &call);
+        if (r == 0)
+                r = secret_copy(token, &call->token);
+        if (r < 0)
+                return r;
+        snprintf(call->path, sizeof(call->path), "/sessions?page_size=1000");
+        snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
+        snprintf(call->session, sizeof(call->session), "%s", session);
+        call->finish = finish_find;
+        call->then.session = done;
+        call->userdata = userdata;
+        return call_start(TAKE_PTR(call), ret);
+}
+
+int kratos_delete_session(kratos *k, const secret *token, const char *session, kratos_done done,
+        void *userdata, kratos_call **ret)
+{
+        _cleanup_call_ kratos_call *call = NULL;
+        int r;
+
+        r = call_new(k, false, "DELETE", PATIENT_USEC, &call);
+        if (r == 0)
+                r = secret_copy(token, &call->token);
+        if (r < 0)
+                return r;
+        snprintf(call->path, sizeof(call->path), "/sessions/%s", session);
+        call->finish = finish_plain;
+        call->then.done = done;
+        call->userdata = userdata;
+        return call_start(TAKE_PTR(call), ret);
+}

@@ -1,0 +1,83 @@
+/*
+ * Kratos, as this daemon talks to it: the few calls of its public and admin APIs that a login, its
+ * session and their end need, over whichever of the configured servers answers. Each call ends in
+ * one enum kratos_outcome (answer.h), within its deadline, in a callback from the loop.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "answer.h"
+#include "config.h"
+
+typedef struct kratos kratos;
+typedef struct kratos_call kratos_call;
+
+int kratos_new(sd_event *event, config *c, kratos **ret);
+/* All calls must have ended or been cancelled. */
+kratos *kratos_free(kratos *k);
+DEFINE_CLEANUP(kratos *, kratos_free);
+
+/* Takes a new configuration; calls under way keep theirs. */
+void kratos_set_config(kratos *k, config *c);
+config *kratos_config(kratos *k);
+bool kratos_has_admin(const kratos *k);
+
+/* Ends a call without its callback. Returns NULL. */
+kratos_call *kratos_cancel(kratos_call *call);
+
+/* Takes a login flow. */
+typedef void (*kratos_flow_done)(int outcome, const kratos_flow *flow, void *userdata);
+int kratos_begin_login(kratos *k, uint64_t deadline_usec, kratos_flow_done done, void *userdata,
+        kratos_call **ret);
+
+/* A password login. Everything in it must be valid already, and is copied. */
+typedef struct kratos_submission {
+        const kratos_flow *flow;
+        const char *identifier;
+        const secret *password;
+        const char *nonce; /* ID_LENGTH hexadecimal digits; leads our User-Agent */
+        const char *service;
+        const char *tty;
+        const char *client_ip; /* numeric, or NULL */
+        uint64_t deadline_usec;
+} kratos_submission;
+
+/* The login is set for KRATOS_OK, and is the callback's own only while it runs; with
+ * KRATOS_BAD_ANSWER its token may be set, and is to be revoked. is_ours tells that the answer is the
+ * answer to this very login (rule 29). A stale connection gives KRATOS_NO_ANSWER with stale. */
+typedef struct kratos_login_reply {
+        int outcome;
+        kratos_login *login;
+        bool is_ours;
+        bool stale;
+        const char *error; /* for the log, or NULL */
+} kratos_login_reply;
+typedef void (*kratos_login_done_handler)(const kratos_login_reply *reply, void *userdata);
+int kratos_submit_password(kratos *k, const kratos_submission *submission,
+        kratos_login_done_handler done, void *userdata, kratos_call **ret);
+
+typedef void (*kratos_done)(int outcome, void *userdata);
+
+/* Revokes a session by its token, in the form of either age. KRATOS_OK and KRATOS_FORBIDDEN (Kratos
+ * knows no such token) both say that the session is gone. */
+int kratos_logout(kratos *k, const secret *token, kratos_done done, void *userdata, kratos_call **ret);
+
+/* Revokes a session by its id on the admin API. KRATOS_OK and KRATOS_NOT_FOUND: it is gone. */
+int kratos_admin_delete_session(
+        kratos *k, const char *session, kratos_done done, void *userdata, kratos_call **ret);
+
+/* Looks for an identity's session by its nonce, on the admin API: KRATOS_OK with its id, or
+ * KRATOS_NOT_FOUND. */
+typedef void (*kratos_session_done)(int outcome, const char *session, void *userdata);
+int kratos_admin_find_session(kratos *k, const char *identity, const char *nonce,
+        kratos_session_done done, void *userdata, kratos_call **ret);
+
+/* Looks among the other sessions of a token's owner, by nonce, or by id where one is given (not ""). */
+int kratos_find_session(kratos *k, const secret *token, const char *nonce, const char *session,
+        kratos_session_done done, void *userdata, kratos_call **ret);
+
+/* Revokes another session of a token's owner. KRATOS_OK proves nothing: look for it again. */
+int kratos_delete_session(kratos *k, const secret *token, const char *session, kratos_done done,
+        void *userdata, kratos_call **ret);

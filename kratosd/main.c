@@ -1,0 +1,86 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "common/local-users.h"
+#include "config.h"
+#include "manager.h"
+
+static const char help[] =
+        "kratosd: logins on this host against Ory Kratos\n"
+        "\n"
+        "  kratosd                 run; its unit is kratosd.service\n"
+        "  kratosd --check-config  read the configuration, tell every mistake, and end\n"
+        "  kratosd --version\n"
+        "  kratosd --help\n"
+        "\n"
+        "Configuration: " CONFIG_FILE ", its drop-ins in " CONFIG_FILE ".d,\n"
+        "and " LOCAL_USERS_FILE ".\n";
+
+static void print_complaint(const char *file, unsigned line, bool warning, const char *sentence, void *userdata)
+{
+        const char *kind = warning ? "warning" : "error";
+
+        (void)userdata;
+        if (line)
+                fprintf(stderr, "%s:%u: %s: %s\n", file, line, kind, sentence);
+        else
+                fprintf(stderr, "%s: %s: %s\n", file, kind, sentence);
+}
+
+static void print_list_complaint(unsigned line, const char *sentence, void *userdata)
+{
+        print_complaint(LOCAL_USERS_FILE, line, false, sentence, userdata);
+}
+
+static int check_config(void)
+{
+        _cleanup_config_ config *c = NULL;
+        int loaded, listed;
+
+        loaded = config_load(CONFIG_FILE, print_complaint, NULL, &c);
+        listed = local_users_check(LOCAL_USERS_FILE, print_list_complaint, NULL);
+        if (loaded < 0 || listed != 0)
+                return EX_CONFIG;
+        puts("The configuration is good.");
+        return EX_OK;
+}
+
+static int run(void)
+{
+        _cleanup_config_ config *c = NULL;
+
+        if (config_load(CONFIG_FILE, manager_complain, NULL, &c) < 0)
+                return EX_CONFIG;
+        return manager_run(c) < 0 ? EX_OSERR : EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+        static const struct option options[] = {
+                { "check-config", no_argument, NULL, 'c' },
+                { "version", no_argument, NULL, 'v' },
+                { "help", no_argument, NULL, 'h' },
+                { 0 },
+        };
+
+        switch (getopt_long(argc, argv, "", options, NULL)) {
+        case 'c':
+                return check_config();
+        case 'v':
+                puts("kratosd " VERSION);
+                return EX_OK;
+        case 'h':
+                fputs(help, stdout);
+                return EX_OK;
+        case -1:
+                break;
+        default:
+                return EX_USAGE;
+        }
+        if (optind < argc) {
+                fprintf(stderr, "kratosd takes no arguments; see --help\n");
+                return EX_USAGE;
+        }
+        return run();
+}

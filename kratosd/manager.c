@@ -1,0 +1,169 @@
+#include "manager.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "bus.h"
+#include "common/local-users.h"
+#include "kratos.h"
+#include "log.h"
+#include "login.h"
+#include "revoker.h"
+#include "seal.h"
+#include "session.h"
+#include "store.h"
+
+#define STATE_DIRECTORY "/var/lib/kratosd"
+
+typedef struct manager {
+        sd_event *event;
+        store *store;
+        sealer *sealer;
+        kratos *kratos;
+        revoker *revoker;
+        sessions *sessions;
+        logins *logins;
+        bus_face *manager_face;
+        bus_face *user_face;
+} manager;
+
+void manager_complain(const char *file, unsigned line, bool warning, const char *sentence, void *userdata)
+{
+        (void)userdata;
+        if (line)
+                log_message(warning ? LOG_WARNING : LOG_ERR, "%s:%u: %s", file, line, sentence);
+        else
+                log_message(warning ? LOG_WARNING : LOG_ERR, "%s: %s", file, sentence);
+}
+
+static void complain_list(unsigned line, const char *sentence, void *userdata)
+{
+        manager_complain(LOCAL_USERS_FILE, line, true, sentence, userdata);
+}
+
+/* Upper parts first: each uses those after it. */
+static void manager_done(manager *m)
+{
+        bus_face_free(m->manager_face);
+        bus_face_free(m->user_face);
+        logins_free(m->logins);
+        sessions_free(m->sessions);
+        revoker_free(m->revoker);
+        kratos_free(m->kratos);
+        sealer_free(m->sealer);
+        store_free(m->store);
+        sd_event_unref(m->event);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+        _cleanup_config_ config *c = NULL;
+        manager *m = userdata;
+
+        (void)source;
+        (void)info;
+        if (config_load(CONFIG_FILE, manager_complain, NULL, &c) < 0) {
+                log_message(LOG_ERR, "The configuration has mistakes; the old one stays");
+                return 0;
+        }
+        log_set_level(c->log_level);
+        kratos_set_config(m->kratos, c);
+        logins_forget_flows(m->logins);
+        revoker_retry_all(m->revoker);
+        (void)local_users_check(LOCAL_USERS_FILE, complain_list, NULL);
+        log_message(LOG_NOTICE, "The configuration was read again");
+        return 0;
+}
+
+static int take_signals(manager *m)
+{
+        sigset_t set;
+        int r;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        /* Without a handler, a signal's source ends the loop. */
+        r = sd_event_add_signal(m->event, NULL, SIGTERM, NULL, NULL);
+        if (r < 0)
+                return r;
+        r = sd_event_add_signal(m->event, NULL, SIGINT, NULL, NULL);
+        if (r < 0)
+                return r;
+        return sd_event_add_signal(m->event, NULL, SIGHUP, on_reload, m);
+}
+
+static int make_parts(manager *m, config *c)
+{
+        int r;
+
+        r = store_new(STATE_DIRECTORY, &m->store);
+        if (r < 0)
+                return r;
+        r = sealer_new(STATE_DIRECTORY, &m->sealer);
+        if (r < 0) {
+                log_message(LOG_ERR, "The key for stored tokens cannot be had: %s", strerror(-r));
+                return r;
+        }
+        r = kratos_new(m->event, c, &m->kratos);
+        if (r < 0)
+                return r;
+        r = revoker_new(m->event, m->store, m->sealer, m->kratos, &m->revoker);
+        if (r < 0)
+                return r;
+        r = sessions_new(m->event, m->store, m->revoker, &m->sessions);
+        if (r < 0)
+                return r;
+        r = logins_new(m->event, m->store, m->sealer, m->kratos, m->revoker, m->sessions, &m->logins);
+        if (r < 0)
+                return r;
+        r = bus_face_new(m->event, BUS_MANAGER, m->logins, m->sessions, &m->manager_face);
+        if (r < 0)
+                return r;
+        return bus_face_new(m->event, BUS_USER, m->logins, m->sessions, &m->user_face);
+}
+
+/* What an earlier daemon left: live sessions are watched again, all else is revoked. A store that
+ * cannot be read now keeps nobody else from logging in (rule 23). */
+static void take_over(manager *m)
+{
+        int r;
+
+        r = store_abandon_posted(m->store);
+        if (r == 0)
+                r = sessions_start(m->sessions);
+        if (r < 0)
+                log_message(LOG_ERR, "Sessions of before could not all be taken over: %s", strerror(-r));
+        revoker_retry_all(m->revoker);
+}
+
+int manager_run(config *c)
+{
+        _cleanup_(manager_done) manager m = { 0 };
+        int r;
+
+        log_set_level(c->log_level);
+        r = sd_event_new(&m.event);
+        if (r >= 0)
+                r = take_signals(&m);
+        if (r >= 0)
+                r = sd_event_set_watchdog(m.event, true);
+        if (r >= 0)
+                r = make_parts(&m, c);
+        if (r < 0) {
+                log_message(LOG_ERR, "kratosd cannot start: %s", strerror(-r));
+                return r;
+        }
+        take_over(&m);
+        (void)local_users_check(LOCAL_USERS_FILE, complain_list, NULL);
+        /* Before the bus is there: it may be waiting for us (DESIGN §4). */
+        (void)sd_notify(0, "READY=1");
+        r = sd_event_loop(m.event);
+        (void)sd_notify(0, "STOPPING=1");
+        return r;
+}

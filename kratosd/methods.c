@@ -1,0 +1,282 @@
+#include "methods.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/interface.h"
+#include "operation.h"
+
+/* A context has five keys. */
+#define CONTEXT_ENTRIES_MAX 5
+
+static int copy_field(login_context *context, const char *key, const char *value)
+{
+        const struct {
+                const char *key;
+                char *field;
+        } fields[] = {
+                { CONTEXT_PURPOSE, context->purpose },
+                { CONTEXT_SERVICE, context->service },
+                { CONTEXT_TTY, context->tty },
+                { CONTEXT_RHOST, context->rhost },
+                { CONTEXT_RUSER, context->ruser },
+        };
+
+        if (!context_field_is_valid(value))
+                return VERDICT_INVALID;
+        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+                if (strcmp(key, fields[i].key) == 0) {
+                        snprintf(fields[i].field, CONTEXT_FIELD_MAX + 1, "%s", value);
+                        return 0;
+                }
+        return VERDICT_INVALID;
+}
+
+static int read_context(sd_bus_message *m, login_context *ret)
+{
+        login_context context = { 0 };
+        const char *key, *value;
+        int r, entries = 0;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                if (++entries > CONTEXT_ENTRIES_MAX || sd_bus_message_read(m, "s", &key) < 0 ||
+                        sd_bus_message_read(m, "v", "s", &value) < 0)
+                        return VERDICT_INVALID;
+                r = copy_field(&context, key, value);
+                if (r != 0)
+                        return r;
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return r;
+        r = sd_bus_message_exit_container(m);
+        if (r < 0)
+                return r;
+        *ret = context;
+        return 0;
+}
+
+/* A call that carries descriptors where none are wanted is refused, and they are closed with it. */
+static int check_signature(sd_bus_message *m, const char *signature)
+{
+        return sd_bus_message_has_signature(m, signature) ? 0 : VERDICT_INVALID;
+}
+
+static int append_prompt(sd_bus_message *m)
+{
+        return sd_bus_message_append(m, "a{sv}", 3, PROMPT_KIND, "s", PROMPT_KIND_PASSWORD, PROMPT_TEXT, "s",
+                "Password: ", PROMPT_ECHO, "b", 0);
+}
+
+static int begin_login(operation *o, sd_bus_message **ret)
+{
+        sd_bus_message *m = o->message;
+        char id[ID_LENGTH + 1];
+        login_context context;
+        const char *user;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &user);
+        if (r < 0)
+                return r;
+        r = read_context(m, &context);
+        if (r == 0)
+                r = login_begin(o->all->logins, o->caller, user, &context, id);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_new_method_return(m, ret);
+        if (r >= 0)
+                r = sd_bus_message_append(*ret, "s", id);
+        if (r >= 0)
+                r = append_prompt(*ret);
+        return r < 0 ? r : 0;
+}
+
+/* Sends what a method made, or says why it made nothing. */
+static void conclude(operation *o, int r, sd_bus_message *reply)
+{
+        if (r == 0) {
+                operation_reply(o, reply);
+                return;
+        }
+        sd_bus_message_unref(reply);
+        operation_answer(o, r);
+}
+
+static void run_begin_login(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        sd_bus_message *reply = NULL;
+        int r = check_signature(o->message, "sa{sv}");
+
+        if (r == 0)
+                r = begin_login(o, &reply);
+        conclude(o, r, reply);
+}
+
+/* The verdict on an answer: it may come long after the call, or the caller. */
+static void on_answered(int verdict, void *userdata)
+{
+        _cleanup_operation_ operation *o = userdata;
+        sd_bus_message *reply = NULL;
+        int r = verdict;
+
+        if (r == VERDICT_GRANTED)
+                r = sd_bus_message_new_method_return(o->message, &reply);
+        if (r >= 0 && verdict == VERDICT_GRANTED)
+                r = sd_bus_message_append(reply, "sa{sv}", STATE_GRANTED, 0);
+        conclude(o, verdict == VERDICT_GRANTED && r >= 0 ? 0 : r, reply);
+}
+
+static void run_answer(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        _cleanup_secret_ secret *answer = NULL;
+        const char *id;
+        int r, fd;
+
+        r = check_signature(o->message, "sh");
+        if (r == 0)
+                r = sd_bus_message_read(o->message, "sh", &id, &fd);
+        if (r > 0 && !id_is_valid(id))
+                r = -EINVAL;
+        if (r < 0)
+                return operation_answer(o, VERDICT_INVALID);
+        if (secret_from_memfd(fd, &answer) < 0)
+                return operation_answer(o, VERDICT_INVALID);
+        r = login_answer(o->all->logins, o->caller, id, answer, on_answered, o);
+        if (r != 0)
+                return operation_answer(o, r);
+        TAKE_PTR(o);
+}
+
+static void run_cancel_login(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        const char *id;
+
+        if (check_signature(o->message, "s") != 0 || sd_bus_message_read(o->message, "s", &id) < 0 ||
+                !id_is_valid(id))
+                return operation_answer(o, VERDICT_INVALID);
+        operation_answer(o, login_cancel(o->all->logins, o->caller, id));
+}
+
+static void run_check_account(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        sd_bus_message *reply = NULL;
+        login_context context;
+        const char *user;
+        int r;
+
+        r = check_signature(o->message, "sa{sv}");
+        if (r == 0)
+                r = sd_bus_message_read(o->message, "s", &user) < 0 ? VERDICT_INVALID : 0;
+        if (r == 0)
+                r = read_context(o->message, &context);
+        if (r == 0)
+                r = login_check_account(o->caller, user);
+        if (r == 0)
+                r = sd_bus_message_new_method_return(o->message, &reply);
+        if (r >= 0 && reply)
+                r = sd_bus_message_append(reply, "ss", VERDICT_OK, "");
+        conclude(o, reply && r >= 0 ? 0 : r, reply);
+}
+
+static int open_session(operation *o, int *ret_lifeline, sd_bus_message **ret)
+{
+        const char *user, *login;
+        char id[ID_LENGTH + 1];
+        login_context context;
+        int r;
+
+        r = sd_bus_message_read(o->message, "ss", &user, &login);
+        if (r < 0)
+                return r;
+        r = read_context(o->message, &context);
+        if (r != 0)
+                return r;
+        if (!user_name_is_valid(user) || !id_is_valid(login))
+                return VERDICT_INVALID;
+        r = sessions_open(o->all->sessions, user, login, context.service, id, ret_lifeline);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_new_method_return(o->message, ret);
+        if (r >= 0)
+                r = sd_bus_message_append(*ret, "sh", id, *ret_lifeline);
+        return r < 0 ? r : 0;
+}
+
+/* If the reply does not arrive, its lifeline is closed with it, and the session ends. */
+static void run_open_session(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        _cleanup_close_ int lifeline = -1;
+        sd_bus_message *reply = NULL;
+        int r = check_signature(o->message, "ssa{sv}");
+
+        if (r == 0)
+                r = open_session(o, &lifeline, &reply);
+        conclude(o, r, reply);
+}
+
+static void run_close_session(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        const char *id;
+
+        if (check_signature(o->message, "s") != 0 || sd_bus_message_read(o->message, "s", &id) < 0 ||
+                !id_is_valid(id))
+                return operation_answer(o, VERDICT_INVALID);
+        operation_answer(o, sessions_close(o->all->sessions, id));
+}
+
+#define DEFINE_METHOD(name)                                                                        \
+        static int method_##name(sd_bus_message *m, void *userdata, sd_bus_error *error)           \
+        {                                                                                          \
+                (void)error;                                                                       \
+                return operation_start(userdata, m, run_##name);                                   \
+        }                                                                                          \
+        struct method_##name##_needs_a_semicolon
+
+DEFINE_METHOD(begin_login);
+DEFINE_METHOD(answer);
+DEFINE_METHOD(cancel_login);
+DEFINE_METHOD(check_account);
+DEFINE_METHOD(open_session);
+DEFINE_METHOD(close_session);
+
+/* All are "unprivileged": sd-bus's own check of the caller would block. Ours is in operation.c. */
+#define SHARED_METHODS                                                                             \
+        SD_BUS_METHOD_WITH_ARGS("BeginLogin", SD_BUS_ARGS("s", user, "a{sv}", context),            \
+                SD_BUS_RESULT("s", login, "a{sv}", prompt), method_begin_login,                    \
+                SD_BUS_VTABLE_UNPRIVILEGED),                                                       \
+                SD_BUS_METHOD_WITH_ARGS("Answer", SD_BUS_ARGS("s", login, "h", secret),            \
+                        SD_BUS_RESULT("s", state, "a{sv}", prompt), method_answer,                 \
+                        SD_BUS_VTABLE_UNPRIVILEGED),                                               \
+                SD_BUS_METHOD_WITH_ARGS("CancelLogin", SD_BUS_ARGS("s", login), SD_BUS_NO_RESULT,  \
+                        method_cancel_login, SD_BUS_VTABLE_UNPRIVILEGED),                          \
+                SD_BUS_METHOD_WITH_ARGS("CheckAccount", SD_BUS_ARGS("s", user, "a{sv}", context),  \
+                        SD_BUS_RESULT("s", verdict, "s", message), method_check_account,           \
+                        SD_BUS_VTABLE_UNPRIVILEGED)
+
+const sd_bus_vtable manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SHARED_METHODS,
+        SD_BUS_METHOD_WITH_ARGS("OpenSession", SD_BUS_ARGS("s", user, "s", login, "a{sv}", context),
+                SD_BUS_RESULT("s", session, "h", lifeline), method_open_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CloseSession", SD_BUS_ARGS("s", session), SD_BUS_NO_RESULT,
+                method_close_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};
+
+const sd_bus_vtable user_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SHARED_METHODS,
+        SD_BUS_VTABLE_END,
+};

@@ -1,0 +1,98 @@
+#include "operation.h"
+
+#include <errno.h>
+
+#include "common/interface.h"
+#include "log.h"
+
+static const struct {
+        const char *name;
+        const char *sentence;
+} errors[] = {
+        [VERDICT_UNKNOWN_USER] = { ERROR_UNKNOWN_USER, "Not a user of ours" },
+        [VERDICT_BAD_CREDENTIALS] = { ERROR_BAD_CREDENTIALS, "Wrong password" },
+        [VERDICT_NOT_ALLOWED] = { ERROR_NOT_ALLOWED, "Not allowed" },
+        [VERDICT_DISABLED] = { ERROR_ACCOUNT_DISABLED, "Account disabled" },
+        [VERDICT_THROTTLED] = { ERROR_THROTTLED, "Too many tries, try again later" },
+        [VERDICT_UNAVAILABLE] = { ERROR_UNAVAILABLE, "Kratos cannot be asked now" },
+        [VERDICT_NO_SUCH_LOGIN] = { ERROR_NO_SUCH_LOGIN, "No such login" },
+        [VERDICT_INVALID] = { ERROR_INVALID_ARGUMENT, "Invalid argument" },
+};
+
+operation *operation_free(operation *o)
+{
+        if (!o)
+                return NULL;
+        if (!o->answered)
+                operation_answer(o, -EIO);
+        o->all->count--;
+        sd_bus_slot_unref(o->asking);
+        sd_bus_message_unref(o->message);
+        free(o);
+        return NULL;
+}
+
+void operation_answer(operation *o, int verdict)
+{
+        o->answered = true;
+        if (verdict == 0)
+                (void)sd_bus_reply_method_return(o->message, NULL);
+        else if (verdict > 0)
+                (void)sd_bus_reply_method_errorf(
+                        o->message, errors[verdict].name, "%s", errors[verdict].sentence);
+        else
+                (void)sd_bus_reply_method_errorf(o->message, ERROR_FAILED, "kratosd failed");
+}
+
+void operation_reply(operation *o, sd_bus_message *reply)
+{
+        o->answered = true;
+        (void)sd_bus_send(NULL, reply, NULL);
+        sd_bus_message_unref(reply);
+}
+
+/* The bus's word on who called. */
+static int on_caller(sd_bus_message *answer, void *userdata, sd_bus_error *error)
+{
+        _cleanup_operation_ operation *o = userdata;
+        void (*run)(operation *o);
+        uint32_t uid;
+
+        (void)error;
+        /* The caller may be gone already, or the bus: then nobody hears the reply. */
+        if (sd_bus_message_is_method_error(answer, NULL) || sd_bus_message_read(answer, "u", &uid) < 0)
+                return 0;
+        o->asking = sd_bus_slot_unref(o->asking);
+        o->caller = uid;
+        if (o->all->root_only && uid != 0) {
+                log_message(LOG_WARNING, "uid %u called %s, which is for root alone", uid,
+                        sd_bus_message_get_member(o->message));
+                operation_answer(o, VERDICT_NOT_ALLOWED);
+                return 0;
+        }
+        run = o->run;
+        run(TAKE_PTR(o));
+        return 0;
+}
+
+int operation_start(operations *all, sd_bus_message *message, void (*run)(operation *o))
+{
+        _cleanup_operation_ operation *o = NULL;
+        int r;
+
+        if (all->count >= OPERATIONS_MAX)
+                return sd_bus_reply_method_errorf(message, ERROR_THROTTLED, "Too many calls");
+        o = calloc(1, sizeof(operation));
+        if (!o)
+                return -ENOMEM;
+        all->count++;
+        o->all = all;
+        o->message = sd_bus_message_ref(message);
+        o->run = run;
+        r = sd_bus_call_method_async(sd_bus_message_get_bus(message), &o->asking, "org.freedesktop.DBus",
+                "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixUser", on_caller, o, "s",
+                sd_bus_message_get_sender(message));
+        if (r >= 0)
+                TAKE_PTR(o);
+        return 1;
+}

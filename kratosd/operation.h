@@ -1,0 +1,47 @@
+/*
+ * An operation: one method call from its arrival to its one reply. It belongs to whoever is to go on
+ * with it, and replies when it is freed, with a fault if nothing better was said before: so each call
+ * is answered exactly once, on every path. Who called is asked of the bus, without waiting.
+ */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "common/cleanup.h"
+#include "common/secret.h"
+#include "login.h"
+#include "session.h"
+
+/* Calls under way, for each face; more are refused at once. */
+#define OPERATIONS_MAX 1024
+
+/* What operations of one face share; owned by the face, which outlives them. */
+typedef struct operations {
+        logins *logins;
+        sessions *sessions;
+        bool root_only;
+        unsigned count;
+} operations;
+
+typedef struct operation {
+        operations *all;
+        sd_bus_message *message;
+        sd_bus_slot *asking; /* the bus who called */
+        uid_t caller;
+        void (*run)(struct operation *o);
+        bool answered;
+} operation;
+
+/* Holds a call, and runs it once the caller is known, if it may call at all. Returns what a handler of
+ * sd-bus returns. */
+int operation_start(operations *all, sd_bus_message *message, void (*run)(operation *o));
+
+operation *operation_free(operation *o);
+DEFINE_CLEANUP(operation *, operation_free);
+#define _cleanup_operation_ _cleanup_(operation_freep)
+
+/* Says the reply: an error for a verdict above 0 or an -errno, or nothing but "done" for 0. */
+void operation_answer(operation *o, int verdict);
+
+/* Sends a method return that the caller has filled. Takes the message over. */
+void operation_reply(operation *o, sd_bus_message *reply);

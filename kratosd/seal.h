@@ -1,0 +1,34 @@
+/*
+ * Tokens at rest are sealed with libsodium's secretbox, under a key from the systemd credential
+ * "kratosd.seal-key" (32 bytes), else from a file of the state directory that is made at first start.
+ * The sealer owns its key for the daemon's life. It also makes the other small cryptographic values.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "common/interface.h"
+#include "common/secret.h"
+#include "store.h"
+
+typedef struct sealer sealer;
+
+/* -EBADMSG for a key of another size; -errno for one that cannot be read or made. */
+int sealer_new(const char *directory, sealer **ret);
+sealer *sealer_free(sealer *s);
+DEFINE_CLEANUP(sealer *, sealer_free);
+
+/* Seals a token into at most TOKEN_SEALED_MAX bytes. -E2BIG for one that is too long. */
+int seal(const sealer *s, const secret *token, unsigned char ret[static TOKEN_SEALED_MAX], size_t *ret_size);
+
+/* -EBADMSG for what this key has not sealed. */
+int unseal(const sealer *s, const unsigned char *sealed, size_t size, secret **ret);
+
+/* Hashes a login id, so that the store holds nothing that opens a session. */
+void hash_login(const char *login, unsigned char ret[static LOGIN_HASH_SIZE]);
+
+/* A new id: 128 random bits as hexadecimal digits. */
+void make_id(char ret[static ID_LENGTH + 1]);
+
+/* A random number below limit, for jitter. */
+unsigned random_below(unsigned limit);

@@ -1,0 +1,331 @@
+#include "session.h"
+
+#include <errno.h>
+#include <search.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-id128.h>
+
+#include "lifeline.h"
+#include "log.h"
+#include "timespan.h"
+#include "verdict.h"
+
+/* How long to wait for a disk that takes nothing. */
+#define STORE_RETRY_USEC ((int64_t)(10 * USEC_PER_SEC))
+
+/* An open session. There may be many thousands: nothing else of them is kept in memory. */
+typedef struct session {
+        sessions *owner;
+        sd_id128_t id;
+        sd_event_source *watch; /* owns the lifeline's read end */
+} session;
+
+struct sessions {
+        sd_event *event;
+        sd_event_source *expiry;
+        store *store;
+        revoker *revoker;
+        void *open; /* a tree of session, see tsearch(3) */
+};
+
+static int compare(const void *a, const void *b)
+{
+        return memcmp(&((const session *)a)->id, &((const session *)b)->id, sizeof(sd_id128_t));
+}
+
+static session *find(const sessions *s, const char *id)
+{
+        session key = { 0 }, **found;
+
+        if (sd_id128_from_string(id, &key.id) < 0)
+                return NULL;
+        found = tfind(&key, &s->open, compare);
+        return found ? *found : NULL;
+}
+
+static void session_free(void *p)
+{
+        session *one = p;
+
+        sd_event_source_disable_unref(one->watch);
+        free(one);
+}
+
+static void drop(session *one)
+{
+        char id[SD_ID128_STRING_MAX];
+
+        lifeline_remove(sd_id128_to_string(one->id, id));
+        tdelete(one, &one->owner->open, compare);
+        session_free(one);
+}
+
+/* Ends a row that was granted or open. */
+static int end_row(sessions *s, const char *id, const char *reason)
+{
+        session_row row;
+        int r = store_find(s->store, id, &row);
+
+        if (r < 0)
+                return r;
+        event_facts facts = {
+                .user = row.user, .service = row.service, .rhost = row.rhost, .session = row.session
+        };
+        log_event(EVENT_SESSION_CLOSED, &facts, reason);
+        revoker_end(s->revoker, &row);
+        return 0;
+}
+
+/* If the row cannot be read now, its lifeline is gone all the same: the next start finds it so. */
+static void end_session(session *one, const char *reason)
+{
+        sessions *s = one->owner;
+        char id[SD_ID128_STRING_MAX];
+        int r;
+
+        sd_id128_to_string(one->id, id);
+        drop(one);
+        r = end_row(s, id, reason);
+        if (r < 0)
+                log_message(LOG_ERR, "session %s is over and cannot be found in the store: %s", id, strerror(-r));
+}
+
+static int on_hang_up(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        (void)source;
+        (void)fd;
+        (void)revents;
+        end_session(userdata, "lifeline-gone");
+        return 0;
+}
+
+/* Watches a lifeline for nothing but its hang-up: a writer could otherwise keep us busy. Takes the
+ * descriptor over, also on failure. */
+static int watch(sessions *s, const char *id, int reader)
+{
+        _cleanup_close_ int fd = reader;
+        session *one = calloc(1, sizeof(session));
+        int r;
+
+        if (!one)
+                return -ENOMEM;
+        one->owner = s;
+        r = sd_id128_from_string(id, &one->id);
+        if (r >= 0)
+                r = sd_event_add_io(s->event, &one->watch, fd, 0, on_hang_up, one);
+        if (r >= 0)
+                r = sd_event_source_set_io_fd_own(one->watch, true);
+        if (r >= 0)
+                TAKE_FD(fd);
+        if (r >= 0 && !tsearch(one, &s->open, compare))
+                r = -ENOMEM;
+        if (r < 0)
+                session_free(one);
+        return r;
+}
+
+/* Ids of sessions that were found dead while the store was being read. */
+typedef struct starting {
+        sessions *sessions;
+        char (*dead)[ID_LENGTH + 1];
+        size_t n_dead;
+} starting;
+
+static int add_dead(starting *st, const char *id)
+{
+        void *more = reallocarray(st->dead, st->n_dead + 1, sizeof(st->dead[0]));
+
+        if (!more)
+                return -ENOMEM;
+        st->dead = more;
+        snprintf(st->dead[st->n_dead++], sizeof(st->dead[0]), "%s", id);
+        return 0;
+}
+
+static int revive(const char *id, void *userdata)
+{
+        starting *st = userdata;
+        int reader, r;
+
+        r = lifeline_reopen(id, &reader);
+        if (r == LIFELINE_GONE)
+                return add_dead(st, id);
+        if (r < 0)
+                return r;
+        return watch(st->sessions, id, reader);
+}
+
+static int is_open(const char *id, void *userdata)
+{
+        return find(userdata, id) != NULL;
+}
+
+static void arm_expiry(sessions *s);
+
+int sessions_start(sessions *s)
+{
+        starting st = { .sessions = s };
+        int r;
+
+        r = lifeline_prepare();
+        if (r < 0)
+                return r;
+        r = store_each_id(s->store, ROW_OPEN, revive, &st);
+        if (r == 0) {
+                lifeline_sweep(is_open, s);
+                for (size_t i = 0; i < st.n_dead; i++)
+                        (void)end_row(s, st.dead[i], "lifeline-gone");
+        }
+        free(st.dead);
+        arm_expiry(s);
+        return r;
+}
+
+/* Ends what was granted and not opened in time, and waits for the next to expire. */
+static void arm_expiry(sessions *s)
+{
+        char last[ID_LENGTH + 1] = "";
+        session_row row;
+
+        while (store_find_due(s->store, ROW_GRANTED, 0, &row) == 0) {
+                int64_t left = row.due - boottime_usec();
+
+                if (strcmp(row.id, last) == 0)
+                        left = STORE_RETRY_USEC; /* its end could not be stored */
+                memcpy(last, row.id, sizeof(last));
+                if (left > 0) {
+                        sd_event_source_set_time_relative(s->expiry, (uint64_t)left);
+                        sd_event_source_set_enabled(s->expiry, SD_EVENT_ONESHOT);
+                        return;
+                }
+                if (end_row(s, row.id, "never-opened") < 0)
+                        return;
+        }
+}
+
+static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        (void)source;
+        (void)usec;
+        arm_expiry(userdata);
+        return 0;
+}
+
+int sessions_new(sd_event *event, store *s, revoker *r, sessions **ret)
+{
+        _cleanup_(sessions_freep) sessions *new = calloc(1, sizeof(sessions));
+        int n;
+
+        if (!new)
+                return -ENOMEM;
+        new->event = sd_event_ref(event);
+        new->store = s;
+        new->revoker = r;
+        n = sd_event_add_time_relative(event, &new->expiry, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_expiry, new);
+        if (n < 0)
+                return n;
+        n = sd_event_source_set_enabled(new->expiry, SD_EVENT_OFF);
+        if (n < 0)
+                return n;
+        *ret = TAKE_PTR(new);
+        return 0;
+}
+
+sessions *sessions_free(sessions *s)
+{
+        if (!s)
+                return NULL;
+        tdestroy(s->open, session_free);
+        sd_event_source_disable_unref(s->expiry);
+        sd_event_unref(s->event);
+        free(s);
+        return NULL;
+}
+
+int sessions_grant(sessions *s, session_row *row, const char *login, uint64_t usec)
+{
+        int r;
+
+        hash_login(login, row->login_hash);
+        row->has_login = true;
+        row->state = ROW_GRANTED;
+        row->due = boottime_usec() + (int64_t)usec;
+        r = store_update(s->store, row);
+        if (r < 0)
+                return r;
+        if (sd_event_source_get_enabled(s->expiry, NULL) == 0)
+                arm_expiry(s);
+        return 0;
+}
+
+static int find_granted(sessions *s, const char *login, session_row *ret)
+{
+        unsigned char hash[LOGIN_HASH_SIZE];
+        int r;
+
+        hash_login(login, hash);
+        r = store_find_login(s->store, hash, ret);
+        if (r == -ENOENT)
+                return VERDICT_NO_SUCH_LOGIN;
+        if (r < 0)
+                return r;
+        return ret->state == ROW_GRANTED && ret->due > boottime_usec() ? 0 : VERDICT_NO_SUCH_LOGIN;
+}
+
+int sessions_open(sessions *s, const char *user, const char *login, const char *service,
+        char ret_id[static ID_LENGTH + 1], int *ret_lifeline)
+{
+        _cleanup_close_ int reader = -1, writer = -1;
+        session_row row;
+        int r;
+
+        r = find_granted(s, login, &row);
+        if (r != 0)
+                return r;
+        if (strcmp(row.user, user) != 0 || strcmp(row.service, service) != 0)
+                return VERDICT_NO_SUCH_LOGIN;
+
+        r = lifeline_make(row.id, &reader, &writer);
+        if (r < 0)
+                return r;
+        row.state = ROW_OPEN;
+        row.has_login = false;
+        row.due = 0;
+        r = store_update(s->store, &row);
+        if (r == 0) {
+                r = watch(s, row.id, TAKE_FD(reader));
+                if (r < 0)
+                        revoker_end(s->revoker, &row);
+        }
+        if (r < 0) {
+                lifeline_remove(row.id);
+                return r;
+        }
+
+        event_facts facts = {
+                .user = row.user, .service = row.service, .rhost = row.rhost, .session = row.session
+        };
+        log_event(EVENT_SESSION_OPENED, &facts, "opened");
+        memcpy(ret_id, row.id, ID_LENGTH + 1);
+        *ret_lifeline = TAKE_FD(writer);
+        return 0;
+}
+
+int sessions_close(sessions *s, const char *id)
+{
+        session *one = find(s, id);
+
+        if (!one)
+                return VERDICT_NO_SUCH_LOGIN;
+        end_session(one, "logout");
+        return 0;
+}
+
+int sessions_cancel(sessions *s, const char *login)
+{
+        session_row row;
+        int r = find_granted(s, login, &row);
+
+        return r != 0 ? r : end_row(s, row.id, "cancelled");
+}

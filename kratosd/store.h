@@ -1,0 +1,95 @@
+/*
+ * What the daemon must not forget: one row for each Kratos session that was made or may have been
+ * made, from before its password is posted until Kratos has confirmed its end, and which identity a
+ * name is pinned to. One SQLite file in the state directory. The store hears nothing of what its rows
+ * mean beyond the states below; a row is a plain value that its reader owns.
+ *
+ * Every function answers -errno for a file that cannot be read or written now (-EROFS, -ENOSPC, -EIO,
+ * -EUCLEAN for a corrupt one). A file that could not be opened is tried again when it is next needed.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/cleanup.h"
+#include "common/interface.h"
+#include "common/local-users.h"
+#include "common/names.h"
+
+typedef struct store store;
+
+enum row_state {
+        ROW_POSTED = 1,   /* a password is about to be posted, or was: there may be a session */
+        ROW_GRANTED = 2,  /* a session, which nobody has opened yet */
+        ROW_OPEN = 3,     /* a session with a lifeline */
+        ROW_REVOKING = 4, /* over: to be revoked, and then forgotten */
+};
+
+#define TOKEN_SEALED_MAX 512
+#define LOGIN_HASH_SIZE 32
+
+/* Times are microseconds of CLOCK_BOOTTIME: a wrong clock changes nothing. Rows of an earlier boot are
+ * found in state ROW_REVOKING, due at once; rows of another machine (a copied image) are dropped. */
+typedef struct session_row {
+        char id[ID_LENGTH + 1]; /* the nonce, and the id of the session and its lifeline */
+        enum row_state state;
+        char user[USER_NAME_MAX + 1];
+        char service[CONTEXT_FIELD_MAX + 1];
+        char rhost[CONTEXT_FIELD_MAX + 1];
+        char identity[UUID_LENGTH + 1]; /* "" while not known */
+        char session[UUID_LENGTH + 1];  /* Kratos's id, "" while not known */
+        unsigned char token[TOKEN_SEALED_MAX];
+        size_t token_size; /* 0: no token */
+        unsigned char login_hash[LOGIN_HASH_SIZE];
+        int has_login;
+        int64_t posted;
+        int64_t due; /* ROW_GRANTED: when it expires; ROW_REVOKING: when to try next */
+        int attempts;
+} session_row;
+
+/* Never due by itself: it waits for the person's next login. */
+#define DUE_NEVER INT64_MAX
+
+/* CLOCK_BOOTTIME in microseconds. */
+int64_t boottime_usec(void);
+
+/* Makes the store of a directory. Fails only with -ENOMEM: a file that cannot be opened now is said in
+ * the log. One that is corrupt is set aside under another name, which is said as well. */
+int store_new(const char *directory, store **ret);
+store *store_free(store *s);
+DEFINE_CLEANUP(store *, store_free);
+
+/* On return the row is on disk. */
+int store_insert(store *s, const session_row *row);
+int store_update(store *s, const session_row *row);
+int store_delete(store *s, const char *id);
+
+/* -ENOENT where there is none. */
+int store_find(store *s, const char *id, session_row *ret);
+int store_find_login(store *s, const unsigned char hash[static LOGIN_HASH_SIZE], session_row *ret);
+
+/* The first row of a state by its due time, after skip others: to look at the few that come next. */
+int store_find_due(store *s, enum row_state state, unsigned skip, session_row *ret);
+
+/* A row of a person that waits for the next login (DUE_NEVER). */
+int store_find_waiting(store *s, const char *user, session_row *ret);
+
+/* Calls back with the id of every row of a state; a negative result ends it and is returned. Rows may be
+ * changed only after it has returned. */
+int store_each_id(store *s, enum row_state state, int (*each)(const char *id, void *userdata), void *userdata);
+
+/* After a start: whatever was posted by an earlier daemon is to be looked for. */
+int store_abandon_posted(store *s);
+
+/* Whatever is to be revoked is due now, also what waited for a login. */
+int store_requeue(store *s);
+
+/* Leaves nothing of deleted rows in the side files. (rule 40) */
+void store_tidy(store *s);
+
+/* The identity that a name is pinned to, or -ENOENT. */
+int store_find_pin(store *s, const char *name, char ret_identity[static UUID_LENGTH + 1]);
+
+/* Pins a name. -EEXIST where the name or the identity is pinned otherwise already. */
+int store_add_pin(store *s, const char *name, const char *identity);

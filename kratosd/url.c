@@ -1,0 +1,126 @@
+#include "url.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define UNIX_SCHEME "unix:"
+#define PRIVILEGED_PORTS 1024
+
+DEFINE_CLEANUP(CURLU *, curl_url_cleanup);
+DEFINE_CLEANUP(char *, curl_free);
+#define _cleanup_url_ _cleanup_(curl_url_cleanupp)
+#define _cleanup_part_ _cleanup_(curl_freep)
+
+static int invalid(const char **ret_why, const char *why)
+{
+        *ret_why = why;
+        return -EINVAL;
+}
+
+static bool is_loopback(const char *host)
+{
+        struct in_addr address;
+
+        if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+                return true;
+        return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+/* A path is kept without the slash at its end, for the paths of the API begin with one. */
+static void strip_slashes(char *text)
+{
+        for (size_t n = strlen(text); n > 0 && text[n - 1] == '/'; n--)
+                text[n - 1] = '\0';
+}
+
+static int parse_unix(const char *text, server_url *ret, const char **ret_why)
+{
+        _cleanup_free_ char *socket = NULL, *base = NULL;
+        const char *colon;
+
+        text += strlen(UNIX_SCHEME);
+        colon = strchrnul(text, ':');
+        if (text[0] != '/' || colon - text < 2 || (*colon && colon[1] != '/'))
+                return invalid(ret_why, "a socket is written unix:/PATH/TO/SOCKET, or "
+                                        "unix:/PATH/TO/SOCKET:/URL/PATH");
+        socket = strndup(text, (size_t)(colon - text));
+        if (asprintf(&base, "http://localhost%s", *colon ? colon + 1 : "") < 0)
+                base = NULL;
+        if (!socket || !base)
+                return -ENOMEM;
+        strip_slashes(base);
+
+        ret->socket = TAKE_PTR(socket);
+        ret->base = TAKE_PTR(base);
+        return 0;
+}
+
+static bool has_part(CURLU *url, CURLUPart part)
+{
+        _cleanup_part_ char *value = NULL;
+
+        return curl_url_get(url, part, &value, 0) == CURLUE_OK;
+}
+
+/* Plain http would show passwords to whoever listens, so only root may be able to. */
+static int check_plain(CURLU *url, const char *host, const char **ret_why)
+{
+        _cleanup_part_ char *port = NULL;
+
+        if (curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
+                !is_loopback(host) || strtoul(port, NULL, 10) >= PRIVILEGED_PORTS)
+                return invalid(ret_why, "plain http is only for a loopback address with a port below "
+                                        "1024; use https:// or unix:");
+        return 0;
+}
+
+int server_url_parse(const char *text, server_url *ret, const char **ret_why)
+{
+        _cleanup_url_ CURLU *url = NULL;
+        _cleanup_part_ char *scheme = NULL, *host = NULL, *whole = NULL;
+        _cleanup_free_ char *base = NULL;
+        int r;
+
+        if (strlen(text) > URL_MAX)
+                return invalid(ret_why, "an address has at most 512 bytes");
+        if (strncmp(text, UNIX_SCHEME, strlen(UNIX_SCHEME)) == 0)
+                return parse_unix(text, ret, ret_why);
+
+        url = curl_url();
+        if (!url)
+                return -ENOMEM;
+        if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
+                curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+                curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+                (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0))
+                return invalid(ret_why, "an address is https://HOST[:PORT][/PATH], "
+                                        "http://127.0.0.1:PORT or unix:/PATH");
+        if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD) ||
+                has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))
+                return invalid(ret_why, "an address has no user, password, query or fragment");
+        if (strcmp(scheme, "http") == 0) {
+                r = check_plain(url, host, ret_why);
+                if (r < 0)
+                        return r;
+        }
+
+        if (curl_url_get(url, CURLUPART_URL, &whole, 0) != CURLUE_OK)
+                return -ENOMEM;
+        base = strdup(whole);
+        if (!base)
+                return -ENOMEM;
+        strip_slashes(base);
+        ret->base = TAKE_PTR(base);
+        ret->socket = NULL;
+        return 0;
+}
+
+void server_url_done(server_url *url)
+{
+        free(url->base);
+        free(url->socket);
+        *url = (server_url){ 0 };
+}

@@ -1,0 +1,17 @@
+/*
+ * What the daemon answers when it does not fail: the named results of logins, accounts and sessions,
+ * above 0 as everywhere (STYLE 2). kratosd/bus.c maps each to an error name of the interface.
+ */
+#pragma once
+
+enum verdict {
+        VERDICT_GRANTED = 0,
+        VERDICT_UNKNOWN_USER = 1,
+        VERDICT_BAD_CREDENTIALS,
+        VERDICT_NOT_ALLOWED,
+        VERDICT_DISABLED,
+        VERDICT_THROTTLED,
+        VERDICT_UNAVAILABLE,
+        VERDICT_NO_SUCH_LOGIN,
+        VERDICT_INVALID,
+};

@@ -1,0 +1,215 @@
+#include "authenticate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include <security/pam_ext.h>
+
+#include "context.h"
+#include "login-id.h"
+#include "secret.h"
+
+/* Answers of one login (rule 35). */
+#define ANSWERS_MAX 5
+
+/* What libpam makes a refused person wait, in microseconds; it varies this by half. */
+#define FAIL_DELAY_USEC 2000000
+
+/* The answers so far, each in a sealed memfd, and the kind of prompt that it answered. */
+typedef struct conversation {
+        unsigned count;
+        struct {
+                char kind[PROMPT_KIND_MAX + 1];
+                int fd;
+        } answers[ANSWERS_MAX];
+        bool begun_again;
+} conversation;
+
+static void conversation_end(conversation *a)
+{
+        for (unsigned i = 0; i < a->count; i++)
+                close(a->answers[i].fd);
+}
+
+static void erase(char **response)
+{
+        if (!*response)
+                return;
+        explicit_bzero(*response, strlen(*response));
+        free(*response);
+}
+
+static int refuse(call *c, int code, const char *why)
+{
+        pam_syslog(c->pamh, code == PAM_SYSTEM_ERR ? LOG_ERR : LOG_NOTICE, "refused %s: %s",
+                c->user, why);
+        return code;
+}
+
+static int begin(call *c, client_login *ret)
+{
+        client_context context;
+        const char *wrong = context_collect(c->pamh, &context);
+        int r;
+
+        r = call_result(c, c->library.methods->begin_login(&c->client, c->user, &context, ret));
+        if (r != PAM_SUCCESS)
+                return r;
+        c->ours = true;
+        return call_object(c, wrong);
+}
+
+/* Adds an answer to the conversation. */
+static int add_answer(call *c, const client_prompt *prompt, const char *text, conversation *a)
+{
+        size_t size = strnlen(text, ANSWER_MAX + 1);
+        int r;
+
+        if (size > ANSWER_MAX)
+                return refuse(c, PAM_AUTH_ERR, "the answer is longer than 512 bytes");
+        r = secret_to_memfd(text, size, &a->answers[a->count].fd);
+        if (r < 0)
+                return call_result(c, r);
+        memcpy(a->answers[a->count].kind, prompt->kind, sizeof(prompt->kind));
+        a->count++;
+        return PAM_SUCCESS;
+}
+
+/* Asks for the password where an earlier module or the program has not done so already. */
+static int ask_password(call *c, const client_prompt *prompt, conversation *a)
+{
+        const char *password = NULL;
+        int r;
+
+        r = pam_get_authtok(c->pamh, PAM_AUTHTOK, &password, prompt->text);
+        if (r == PAM_AUTH_ERR)
+                return refuse(c, r, "no earlier module has asked for the password");
+        if (r != PAM_SUCCESS || !password)
+                return refuse(c, PAM_CONV_ERR, "the conversation failed");
+        return add_answer(c, prompt, password, a);
+}
+
+/* Asks for anything else, which is no business of other modules. */
+static int ask(call *c, const client_prompt *prompt, conversation *a)
+{
+        _cleanup_(erase) char *response = NULL;
+        int r;
+
+        r = pam_prompt(c->pamh, prompt->echo ? PAM_PROMPT_ECHO_ON : PAM_PROMPT_ECHO_OFF, &response,
+                "%s", prompt->text);
+        if (r != PAM_SUCCESS || !response)
+                return refuse(c, PAM_CONV_ERR, "the conversation failed");
+        return add_answer(c, prompt, response, a);
+}
+
+/* Sends an answer. Where it is refused, the login is over: its id is erased. */
+static int send(call *c, int fd, client_login *login)
+{
+        int r = c->library.methods->answer(&c->client, fd, login);
+
+        if (r > 0)
+                login->id[0] = '\0';
+        return r;
+}
+
+/* Begins a login that has expired again, with the answers that were given. Each must meet the
+ * question that it was given to. */
+static int begin_again(call *c, conversation *a, client_login *login)
+{
+        int r;
+
+        a->begun_again = true;
+        r = begin(c, login);
+        for (unsigned i = 0; r == PAM_SUCCESS && i < a->count && !login->granted; i++) {
+                if (strcmp(login->prompt.kind, a->answers[i].kind) != 0)
+                        return refuse(
+                                c, PAM_SYSTEM_ERR, "an expired login asks something else now");
+                r = call_result(c, send(c, a->answers[i].fd, login));
+        }
+        return r;
+}
+
+/* Sends the last answer. */
+static int answer(call *c, conversation *a, client_login *login)
+{
+        int r = send(c, a->answers[a->count - 1].fd, login);
+
+        if (r == CLIENT_REFUSED && strcmp(c->client.error, ERROR_NO_SUCH_LOGIN) == 0 &&
+                !a->begun_again)
+                return begin_again(c, a, login);
+        return call_result(c, r);
+}
+
+/* Asks whatever the daemon wants to be asked, until it has granted the login. */
+static int converse(call *c, client_login *login)
+{
+        _cleanup_(conversation_end) conversation a = {};
+        int r;
+
+        while (!login->granted) {
+                if (a.count == ANSWERS_MAX)
+                        return refuse(c, PAM_SYSTEM_ERR, "kratosd asks for too many answers");
+                if (a.count == 0 && strcmp(login->prompt.kind, PROMPT_KIND_PASSWORD) == 0)
+                        r = ask_password(c, &login->prompt, &a);
+                else
+                        r = ask(c, &login->prompt, &a);
+                if (r != PAM_SUCCESS)
+                        return r;
+                r = answer(c, &a, login);
+                if (r != PAM_SUCCESS)
+                        return r;
+        }
+        return PAM_SUCCESS;
+}
+
+/* Keeps a granted login for the session phase. A program may have set another PAM_USER while it was
+ * asked, and the verdict is not about them. */
+static int keep(call *c, const client_login *login)
+{
+        const void *user = NULL;
+
+        if (pam_get_item(c->pamh, PAM_USER, &user) != PAM_SUCCESS || !user ||
+                strcmp(user, c->user) != 0)
+                return refuse(c, PAM_SYSTEM_ERR, "the user changed in the midst of the login");
+        /* Nobody but root opens a session. */
+        if (geteuid() == 0) {
+                if (c->options.login_id_in_env && login_id_put(c->pamh, login->id) != PAM_SUCCESS)
+                        return refuse(c, PAM_SYSTEM_ERR, "the login id cannot be handed on");
+                memcpy(c->state->login, login->id, sizeof(c->state->login));
+        }
+        c->state->ours = true;
+        return PAM_SUCCESS;
+}
+
+/* True for a verdict against a person, as opposed to none. */
+static bool is_denial(int code)
+{
+        return code == PAM_AUTH_ERR || code == PAM_PERM_DENIED || code == PAM_ACCT_EXPIRED ||
+               code == PAM_MAXTRIES;
+}
+
+int authenticate(call *c)
+{
+        client_login login = {};
+        int r;
+
+        r = call_prepare(c);
+        if (r != PAM_SUCCESS)
+                return r;
+        /* Whatever this handle was granted before, to the same user, is superseded. */
+        call_void(c);
+        r = begin(c, &login);
+        if (r == PAM_SUCCESS)
+                r = converse(c, &login);
+        if (r == PAM_SUCCESS)
+                r = keep(c, &login);
+
+        if (is_denial(r))
+                (void)pam_fail_delay(c->pamh, FAIL_DELAY_USEC);
+        if (r != PAM_SUCCESS && login.id[0])
+                (void)c->library.methods->cancel_login(&c->client, login.id);
+        explicit_bzero(&login, sizeof(login));
+        return r;
+}

@@ -1,0 +1,176 @@
+#include "call.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include <security/pam_ext.h>
+#include <security/pam_modutil.h>
+
+#include "cleanup.h"
+#include "local-users.h"
+#include "login-id.h"
+#include "result.h"
+
+static const char *describe(int error)
+{
+        const char *text = strerrordesc_np(error);
+
+        return text ? text : "unknown error";
+}
+
+int call_begin(call *c, int argc, const char **argv)
+{
+        const char *user = NULL;
+        const void *service = NULL;
+        const state *s;
+        int r;
+
+        options_parse(argc, argv, &c->options);
+        c->client.left_usec = CALL_DEADLINE_USEC;
+        r = pam_get_user(c->pamh, &user, NULL);
+        if (r != PAM_SUCCESS || !user)
+                return r == PAM_CONV_ERR || r == PAM_BUF_ERR ? r : PAM_SYSTEM_ERR;
+        if (user_name_is_valid(user))
+                snprintf(c->user, sizeof(c->user), "%s", user);
+        if (pam_get_item(c->pamh, PAM_SERVICE, &service) == PAM_SUCCESS && service &&
+                context_field_is_valid(service))
+                snprintf(c->service, sizeof(c->service), "%s", (const char *)service);
+
+        s = state_find(c->pamh);
+        if (s && (strcmp(s->user, c->user) != 0 || strcmp(s->service, c->service) != 0))
+                call_void(c);
+        return PAM_SUCCESS;
+}
+
+void call_end(call *c)
+{
+        library_close(&c->library);
+        explicit_bzero(c, sizeof(*c));
+}
+
+int call_whose(call *c)
+{
+        const state *s = state_find(c->pamh);
+        local_user user = {};
+        int r;
+
+        if (!c->user[0] || strcmp(c->user, "root") == 0)
+                return PAM_USER_UNKNOWN;
+        r = local_user_find(LOCAL_USERS_FILE, PASSWD_FILE, c->user, &user);
+        if (r < 0) {
+                pam_syslog(c->pamh, LOG_ERR, "refused %s: %s or %s: %s", c->user, LOCAL_USERS_FILE,
+                        PASSWD_FILE,
+                        r == -EPERM     ? "not root's own, or others can write it"
+                        : r == -EBADMSG ? "this user's line is malformed or not the only one"
+                                        : describe(-r));
+                return PAM_SYSTEM_ERR;
+        }
+        c->ours = r == LOCAL_USER_LISTED || (s && s->ours);
+        c->fallback = r == LOCAL_USER_LISTED && user.fallback;
+        return r == LOCAL_USER_UNLISTED && !c->ours ? PAM_USER_UNKNOWN : PAM_SUCCESS;
+}
+
+int call_prepare(call *c)
+{
+        int r;
+
+        c->state = state_get(c->pamh);
+        if (!c->state) {
+                pam_syslog(c->pamh, LOG_ERR, "refused %s: %s", c->user, describe(ENOMEM));
+                return PAM_SYSTEM_ERR;
+        }
+        if (strcmp(c->state->user, c->user) != 0)
+                state_reset(c->state, c->user, c->service);
+
+        r = library_open(&c->library);
+        if (r < 0) {
+                pam_syslog(c->pamh, LOG_ERR, "refused %s: cannot load " CLIENT_LIBRARY, c->user);
+                return PAM_SYSTEM_ERR;
+        }
+        c->client.peer = &c->state->peer;
+        return PAM_SUCCESS;
+}
+
+void call_void(call *c)
+{
+        state *s = state_find(c->pamh);
+        char login[ID_LENGTH + 1];
+
+        if (!s)
+                return;
+        memcpy(login, s->login, sizeof(login));
+        state_reset(s, c->user, c->service);
+        if (!login[0])
+                return;
+
+        login_id_forget(c->pamh, login);
+        if (strcmp(c->env_login, login) == 0)
+                c->env_login[0] = '\0';
+        /* It is as good as dead in any case, for nobody knows its id any more: so this may fail. */
+        c->client.peer = &s->peer;
+        if (geteuid() == 0 && library_open(&c->library) == 0)
+                (void)c->library.methods->cancel_login(&c->client, login);
+        explicit_bzero(login, sizeof(login));
+}
+
+int call_object(call *c, const char *wrong)
+{
+        if (c->options.unknown)
+                pam_syslog(c->pamh, LOG_ERR, "refused %s: unknown argument in the profile: %s",
+                        c->user, c->options.unknown);
+        else if (wrong)
+                pam_syslog(c->pamh, LOG_ERR,
+                        "refused %s: %s is not printable ASCII of at most %d bytes", c->user, wrong,
+                        CONTEXT_FIELD_MAX);
+        else
+                return PAM_SUCCESS;
+        return PAM_SYSTEM_ERR;
+}
+
+/* One line of log that says why somebody gets no verdict, or a negative one. */
+static void report(call *c, int r, int code)
+{
+        const client *k = &c->client;
+        const char *name = k->error, *open = k->message[0] ? " (" : "", *shut = *open ? ")" : "";
+
+        if (strncmp(name, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0)
+                name += strlen(ERROR_PREFIX);
+        if (r == CLIENT_REFUSED)
+                pam_syslog(c->pamh, code == PAM_SYSTEM_ERR ? LOG_ERR : LOG_NOTICE,
+                        "refused %s: %s%s%s%s", c->user, name, open, k->message, shut);
+        else if (r == CLIENT_UNREACHABLE)
+                pam_syslog(c->pamh, LOG_ERR, "refused %s: kratosd cannot be reached", c->user);
+        else
+                pam_syslog(c->pamh, LOG_ERR, "refused %s: %s", c->user,
+                        r == -EPERM     ? "whoever answers is not kratosd"
+                        : r == -EBADMSG ? "kratosd's answer breaks the interface"
+                                        : describe(-r));
+}
+
+int call_result(call *c, int r)
+{
+        int code = result_code(r, c->client.error);
+
+        if (code == PAM_SUCCESS)
+                return code;
+        if (code == PAM_USER_UNKNOWN) {
+                if (!c->ours)
+                        return code;
+                /* Were this passed on, the next module would take an old password of theirs. */
+                code = PAM_SYSTEM_ERR;
+        }
+        if (code == PAM_AUTHINFO_UNAVAIL && c->fallback) {
+                pam_syslog(c->pamh, LOG_WARNING,
+                        "no verdict on %s: the next module decides, as " LOCAL_USERS_FILE " says",
+                        c->user);
+                return PAM_USER_UNKNOWN;
+        }
+        /* A user whom this host knows without us is another directory's. */
+        if (r == CLIENT_UNREACHABLE && !c->ours && pam_modutil_getpwnam(c->pamh, c->user))
+                return PAM_USER_UNKNOWN;
+
+        report(c, r, code);
+        return code;
+}

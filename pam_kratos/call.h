@@ -1,0 +1,53 @@
+/*
+ * One call of PAM into the module: whom it is about, whether that is one of our people, and the way
+ * to the daemon. It lives on the stack of its entry point. Functions here return PAM codes.
+ */
+#pragma once
+
+#include <security/pam_modules.h>
+
+#include "client.h"
+#include "library.h"
+#include "names.h"
+#include "options.h"
+#include "state.h"
+
+typedef struct call {
+        pam_handle_t *pamh;
+        int flags;
+        options options;
+        char user[USER_NAME_MAX + 1];        /* PAM_USER, or "" where that can be no name of ours */
+        char service[CONTEXT_FIELD_MAX + 1]; /* PAM_SERVICE, or "" likewise */
+        char env_login[ID_LENGTH + 2];       /* what login_id_take took, if it was called */
+        bool ours;                           /* for certain; otherwise the daemon must say */
+        bool fallback; /* while no verdict can be had, the next module decides */
+        state *state;  /* once prepared */
+        library library;
+        client client;
+} call;
+
+/* Finds out whom the call is about. What the handle remembers of another user or service is void
+ * then, and a login that had been granted to them is cancelled. (rule 2) */
+int call_begin(call *c, int argc, const char **argv);
+
+/* Frees what the call holds; what libpam keeps for later calls stays. */
+void call_end(call *c);
+#define _cleanup_call_ _cleanup_(call_end)
+
+/* Says whose the user is: PAM_SUCCESS if ours, or perhaps ours (c->ours tells), PAM_USER_UNKNOWN if
+ * certainly not. Asks only the local files and the handle's memory. */
+int call_whose(call *c);
+
+/* Makes c->state and c->client ready for use. */
+int call_prepare(call *c);
+
+/* Forgets the login that this handle was granted and has not opened, and cancels it. */
+void call_void(call *c);
+
+/* Refuses a user of ours where the profile or the program's items leave no other choice: wrong is
+ * what context_collect returned. */
+int call_object(call *c, const char *wrong);
+
+/* The PAM code of what a method of the client returned, for this user; writes the one line of log
+ * that it deserves. */
+int call_result(call *c, int r);

@@ -1,0 +1,340 @@
+#include "connection.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include <systemd/sd-bus.h>
+
+#include "local-users.h"
+
+#define BUS_DRIVER "org.freedesktop.DBus"
+#define BUS_DRIVER_PATH "/org/freedesktop/DBus"
+#define BUS_ERROR "org.freedesktop.DBus.Error."
+
+/* The library's own timeout must come after ours, which it cannot keep (see run), and must be
+ * named, or else it comes from the environment. */
+#define LIBRARY_TIMEOUT_USEC (2 * CALL_DEADLINE_USEC)
+
+#define _cleanup_bus_ _cleanup_(connection_closep)
+#define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
+#define _cleanup_slot_ _cleanup_(sd_bus_slot_unrefp)
+
+uint64_t now_usec(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+sd_bus *connection_close(sd_bus *bus)
+{
+        return sd_bus_close_unref(bus);
+}
+
+/* Tells a bus or daemon that is not there, or does not answer, from every other failure. A bus
+ * resets us where it does not know our uid. */
+static int unreachable_or(int r)
+{
+        switch (-r) {
+        case ENOENT:
+        case ENOTDIR:
+        case EACCES:
+        case ECONNREFUSED:
+        case ECONNRESET:
+        case ENOTCONN:
+        case EPIPE:
+        case EAGAIN:
+        case ETIMEDOUT:
+                return CLIENT_UNREACHABLE;
+        default:
+                return r;
+        }
+}
+
+/* Connects a socket. The kernel queues those who wait for a busy bus and serves them in turn, which
+ * trying again and again would not get us; SO_SNDTIMEO bounds the wait. */
+static int dial(uint64_t deadline, int *ret_fd)
+{
+        static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BUS_SOCKET };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+        uint64_t now;
+
+        if (fd < 0)
+                return -errno;
+        for (;;) {
+                struct timeval wait;
+
+                now = now_usec();
+                if (now >= deadline)
+                        return -ETIMEDOUT;
+                wait.tv_sec = (time_t)((deadline - now) / 1000000);
+                wait.tv_usec = (suseconds_t)((deadline - now) % 1000000);
+                if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) < 0)
+                        return -errno;
+                if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+                        break;
+                if (errno != EINTR)
+                        return -errno;
+        }
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+                return -errno;
+        if (peer.uid != 0)
+                return -EPERM;
+
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+/* Lets the bus work until it is ready or, where a reply is waited for, until that is there. Ours
+ * and not sd_bus_call's, which waits without limit for a broker that is not ready yet, and which
+ * looks at the clock only once nothing more arrives. */
+static int run(sd_bus *bus, sd_bus_message *const *reply, uint64_t deadline)
+{
+        for (;;) {
+                uint64_t now = now_usec();
+                int r;
+
+                if (reply ? *reply != NULL : sd_bus_is_ready(bus) > 0)
+                        return 0;
+                if (now >= deadline)
+                        return -ETIMEDOUT;
+                r = sd_bus_process(bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(bus, deadline - now);
+                if (r < 0 && r != -EINTR)
+                        return r;
+        }
+}
+
+/* Connects to the bus and says hello. */
+static int start(uint64_t deadline, sd_bus **ret)
+{
+        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        r = dial(deadline, &fd);
+        if (r < 0)
+                return r;
+        r = sd_bus_new(&bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_fd(bus, fd, fd);
+        if (r < 0)
+                return r;
+        TAKE_FD(fd);
+        if ((r = sd_bus_set_bus_client(bus, true)) < 0 ||
+                (r = sd_bus_negotiate_fds(bus, true)) < 0 ||
+                (r = sd_bus_set_method_call_timeout(bus, LIBRARY_TIMEOUT_USEC)) < 0)
+                return r;
+        r = sd_bus_start(bus);
+        if (r < 0)
+                return r;
+        r = run(bus, NULL, deadline);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(bus);
+        return 0;
+}
+
+static int keep_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        sd_bus_message **reply = userdata;
+
+        (void)error;
+        *reply = sd_bus_message_ref(m);
+        return 1;
+}
+
+/* Sends a message and waits for whatever comes back. */
+static int exchange(sd_bus *bus, sd_bus_message *m, uint64_t deadline, sd_bus_message **ret)
+{
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_slot_ sd_bus_slot *slot = NULL;
+        int r;
+
+        r = sd_bus_call_async(bus, &slot, m, keep_reply, &reply, LIBRARY_TIMEOUT_USEC);
+        if (r < 0)
+                return r;
+        r = run(bus, &reply, deadline);
+        if (r < 0)
+                return r;
+        /* A connection that ends answers what is pending with an error made up by the library. */
+        if (sd_bus_is_open(bus) <= 0)
+                return -ECONNRESET;
+
+        *ret = TAKE_PTR(reply);
+        return 0;
+}
+
+static bool is_from(sd_bus_message *m, const char *name)
+{
+        const char *sender = sd_bus_message_get_sender(m);
+
+        return sender && strcmp(sender, name) == 0;
+}
+
+/* Asks the bus itself about a name. Returns 0 and the reply, CLIENT_UNREACHABLE where the name has
+ * no owner, or -errno. */
+static int ask_driver(
+        sd_bus *bus, const char *method, const char *name, uint64_t deadline, sd_bus_message **ret)
+{
+        _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(
+                bus, &m, BUS_DRIVER, BUS_DRIVER_PATH, BUS_DRIVER, method);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(m, "s", name);
+        if (r < 0)
+                return r;
+        r = exchange(bus, m, deadline, &reply);
+        if (r < 0)
+                return r;
+        if (!is_from(reply, BUS_DRIVER))
+                return -EPERM;
+        if (sd_bus_message_is_method_error(reply, BUS_ERROR "NameHasNoOwner"))
+                return CLIENT_UNREACHABLE;
+        if (sd_bus_message_is_method_error(reply, NULL))
+                return -EBADMSG;
+
+        *ret = TAKE_PTR(reply);
+        return 0;
+}
+
+/* Fails unless a unique name belongs to the system user kratosd. */
+static int check_owner(sd_bus *bus, const char *owner, uint64_t deadline)
+{
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        uint32_t owner_uid;
+        uid_t uid;
+        int r;
+
+        r = passwd_find_uid(PASSWD_FILE, DAEMON_USER, &uid);
+        if (r < 0)
+                return r == -ENOENT ? -EPERM : r;
+        r = ask_driver(bus, "GetConnectionUnixUser", owner, deadline, &reply);
+        if (r != 0)
+                return r;
+        if (sd_bus_message_read(reply, "u", &owner_uid) <= 0)
+                return -EBADMSG;
+        return owner_uid == uid ? 0 : -EPERM;
+}
+
+/* Finds the unique name of kratosd, and checks it unless it is the one that was checked before. */
+static int identify(sd_bus *bus, uint64_t deadline, client_peer *peer)
+{
+        const char *name = geteuid() == 0 ? MANAGER_NAME : USER_NAME, *owner;
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        client_peer found = {};
+        sd_id128_t id;
+        int r;
+
+        r = sd_bus_get_bus_id(bus, &id);
+        if (r < 0)
+                return r;
+        sd_id128_to_string(id, found.bus);
+        r = ask_driver(bus, "GetNameOwner", name, deadline, &reply);
+        if (r != 0)
+                return r;
+        if (sd_bus_message_read(reply, "s", &owner) <= 0 || owner[0] != ':' ||
+                strlen(owner) > BUS_NAME_MAX)
+                return -EBADMSG;
+        memcpy(found.owner, owner, strlen(owner) + 1);
+        if (strcmp(found.owner, peer->owner) == 0 && strcmp(found.bus, peer->bus) == 0)
+                return 0;
+
+        r = check_owner(bus, found.owner, deadline);
+        if (r != 0)
+                return r;
+        *peer = found;
+        return 0;
+}
+
+int connection_open(client_peer *peer, uint64_t deadline, sd_bus **ret)
+{
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        r = start(deadline, &bus);
+        if (r == 0)
+                r = identify(bus, deadline, peer);
+        if (r != 0)
+                return unreachable_or(r);
+
+        *ret = TAKE_PTR(bus);
+        return 0;
+}
+
+bool text_is_printable(const char *text)
+{
+        /* Some terminals obey C1 too: U+0080 to U+009F, in UTF-8 C2 80 to C2 9F. That a text is
+         * UTF-8 sd-bus has made sure. */
+        for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+                if (*p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0))
+                        return false;
+        return strlen(text) <= TEXT_MAX;
+}
+
+/* True for an error by which the bus says that the daemon is gone, or did not answer. */
+static bool means_unreachable(sd_bus_message *reply)
+{
+        static const char *const names[] = { BUS_ERROR "ServiceUnknown", BUS_ERROR "NameHasNoOwner",
+                BUS_ERROR "NoReply", BUS_ERROR "Timeout", BUS_ERROR "TimedOut",
+                BUS_ERROR "Disconnected", BUS_ERROR "LimitsExceeded" };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (sd_bus_message_is_method_error(reply, names[i]))
+                        return true;
+        return false;
+}
+
+/* Notes an error that was answered: the daemon's own come only from the daemon itself. */
+static int refused(client *c, sd_bus_message *reply, bool from_daemon)
+{
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+        if (strncmp(error->name, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0 && !from_daemon)
+                return -EPERM;
+        if (strlen(error->name) > BUS_NAME_MAX)
+                return -EBADMSG;
+
+        memcpy(c->error, error->name, strlen(error->name) + 1);
+        c->message[0] = '\0';
+        if (error->message && text_is_printable(error->message))
+                memcpy(c->message, error->message, strlen(error->message) + 1);
+        return CLIENT_REFUSED;
+}
+
+int connection_call(
+        client *c, sd_bus *bus, sd_bus_message *m, uint64_t deadline, sd_bus_message **ret_reply)
+{
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        bool from_daemon, from_driver;
+        int r;
+
+        r = exchange(bus, m, deadline, &reply);
+        if (r < 0)
+                return unreachable_or(r);
+        from_daemon = is_from(reply, sd_bus_message_get_destination(m));
+        from_driver = is_from(reply, BUS_DRIVER);
+        if (sd_bus_message_is_method_error(reply, NULL)) {
+                if (from_driver && means_unreachable(reply))
+                        return CLIENT_UNREACHABLE;
+                if (from_driver || from_daemon)
+                        return refused(c, reply, from_daemon);
+        }
+        if (!from_daemon)
+                return -EPERM;
+
+        *ret_reply = TAKE_PTR(reply);
+        return 0;
+}

@@ -1,0 +1,93 @@
+/* The entry points of PAM, in the order of a login. */
+#include <security/pam_modules.h>
+
+#include "account.h"
+#include "authenticate.h"
+#include "call.h"
+#include "cleanup.h"
+#include "login-id.h"
+#include "session.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Somebody else's credentials and sessions are none of our business; in the auth and account phases
+ * the profile wants to know whether a user is ours, and here it does not. */
+static int or_ignore(int r)
+{
+        return r == PAM_USER_UNKNOWN ? PAM_IGNORE : r;
+}
+
+/* Success only for those who are ours for certain. */
+static int success_if_ours(call *c)
+{
+        int r = call_whose(c);
+
+        return or_ignore(r == PAM_SUCCESS && !c->ours ? PAM_USER_UNKNOWN : r);
+}
+
+EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        _cleanup_call_ call c = { .pamh = pamh, .flags = flags };
+        int r;
+
+        r = call_begin(&c, argc, argv);
+        if (r == PAM_SUCCESS)
+                r = call_whose(&c);
+        if (r == PAM_SUCCESS)
+                r = authenticate(&c);
+        return r;
+}
+
+/* We have no credentials to set. Success, and not PAM_IGNORE, because in a profile of ours alone it
+ * is our answer that counts; nobody is let in by it. It may come without an authenticate: after a
+ * public key, or in another process than the one that asked for the password. */
+EXPORT int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        _cleanup_call_ call c = { .pamh = pamh, .flags = flags };
+        int r;
+
+        r = call_begin(&c, argc, argv);
+        if (r != PAM_SUCCESS)
+                return r;
+        r = success_if_ours(&c);
+        return r == PAM_IGNORE && pam_getenv(pamh, LOGIN_ID_VARIABLE) ? PAM_SUCCESS : r;
+}
+
+EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        _cleanup_call_ call c = { .pamh = pamh, .flags = flags };
+        int r;
+
+        r = call_begin(&c, argc, argv);
+        if (r == PAM_SUCCESS)
+                r = call_whose(&c);
+        if (r == PAM_SUCCESS)
+                r = account_check(&c);
+        return r;
+}
+
+EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        _cleanup_call_ call c = { .pamh = pamh, .flags = flags };
+        int r;
+
+        r = login_id_take(pamh, c.env_login);
+        if (r == PAM_SUCCESS)
+                r = call_begin(&c, argc, argv);
+        if (r == PAM_SUCCESS)
+                r = call_whose(&c);
+        if (r == PAM_SUCCESS)
+                r = session_open(&c);
+        return or_ignore(r);
+}
+
+EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        _cleanup_call_ call c = { .pamh = pamh, .flags = flags };
+        int r;
+
+        r = call_begin(&c, argc, argv);
+        if (r == PAM_SUCCESS && !session_close(&c))
+                r = success_if_ours(&c);
+        return r;
+}

@@ -1,0 +1,106 @@
+#include "state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+#define STATE_NAME "pam_kratos"
+#define SESSION_NAME "pam_kratos session of "
+
+/* A name of PAM data that holds a user's session. */
+typedef struct session_name {
+        char text[sizeof(SESSION_NAME) + USER_NAME_MAX];
+} session_name;
+
+static session_name session_name_of(const char *user)
+{
+        session_name name;
+
+        snprintf(name.text, sizeof(name.text), "%s%s", SESSION_NAME, user);
+        return name;
+}
+
+static void state_free(pam_handle_t *pamh, void *data, int status)
+{
+        (void)pamh;
+        (void)status;
+        if (!data)
+                return;
+        explicit_bzero(data, sizeof(state));
+        free(data);
+}
+
+static void session_free(pam_handle_t *pamh, void *data, int status)
+{
+        client_session *session = data;
+
+        (void)pamh;
+        (void)status;
+        if (!session)
+                return;
+        closep(&session->lifeline);
+        free(session);
+}
+
+static const void *find(pam_handle_t *pamh, const char *name)
+{
+        const void *data = NULL;
+
+        return pam_get_data(pamh, name, &data) == PAM_SUCCESS ? data : NULL;
+}
+
+state *state_find(pam_handle_t *pamh)
+{
+        return (state *)find(pamh, STATE_NAME);
+}
+
+state *state_get(pam_handle_t *pamh)
+{
+        state *s = state_find(pamh);
+
+        if (s)
+                return s;
+        s = calloc(1, sizeof(*s));
+        if (s && pam_set_data(pamh, STATE_NAME, s, state_free) != PAM_SUCCESS) {
+                free(s);
+                return NULL;
+        }
+        return s;
+}
+
+void state_reset(state *s, const char *user, const char *service)
+{
+        client_peer peer = s->peer;
+
+        explicit_bzero(s, sizeof(*s));
+        s->peer = peer;
+        snprintf(s->user, sizeof(s->user), "%s", user);
+        snprintf(s->service, sizeof(s->service), "%s", service);
+}
+
+const client_session *session_find(pam_handle_t *pamh, const char *user)
+{
+        return find(pamh, session_name_of(user).text);
+}
+
+int session_keep(pam_handle_t *pamh, const char *user, const client_session *session)
+{
+        client_session *kept = malloc(sizeof(*kept));
+
+        if (!kept)
+                return -ENOMEM;
+        *kept = *session;
+        if (pam_set_data(pamh, session_name_of(user).text, kept, session_free) != PAM_SUCCESS) {
+                free(kept);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+void session_drop(pam_handle_t *pamh, const char *user)
+{
+        if (session_find(pamh, user))
+                pam_set_data(pamh, session_name_of(user).text, NULL, NULL);
+}
