@@ -10,7 +10,8 @@
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
 
-/* Defines the function that a cleanup attribute calls: func is called unless the pointer is NULL. */
+/* Defines the function that a cleanup attribute calls: func is called unless the pointer is NULL.
+ */
 #define DEFINE_CLEANUP(type, func)                                                                 \
         static inline void func##p(type *p)                                                        \
         {                                                                                          \

@@ -1,7 +1,8 @@
 /*
  * The bus interface between pam_kratos.so and kratosd: its names, its error names, and the limits
  * and deadlines on which both sides agree. Nothing here is owned or freed. The same interface, as
- * documentation for people and tools, is in doc/org.kratosd1.Manager.xml and doc/org.kratosd1.User.xml.
+ * documentation for people and tools, is in doc/org.kratosd1.Manager.xml and
+ * doc/org.kratosd1.User.xml.
  */
 #pragma once
 
@@ -9,7 +10,8 @@
 #define BUS_SOCKET "/run/dbus/system_bus_socket"
 #define BUS_ADDRESS "unix:path=" BUS_SOCKET
 
-/* The system user as which kratosd runs; a verdict counts only if it comes from this user (rule 7). */
+/* The system user as which kratosd runs; a verdict counts only if it comes from this user (rule 7).
+ */
 #define DAEMON_USER "kratosd"
 
 /* For callers with uid 0. */
@@ -22,18 +24,19 @@
 #define USER_PATH "/org/kratosd1/User"
 #define USER_INTERFACE "org.kratosd1.User"
 
-/* The errors that a method can answer, and no others. pam_kratos/result.c maps each to a PAM code. */
+/* The errors that a method can answer, and no others. pam_kratos/result.c maps each to a PAM code.
+ */
 #define ERROR_PREFIX "org.kratosd1.Error."
-#define ERROR_UNKNOWN_USER ERROR_PREFIX "UnknownUser"           /* not ours: ask somebody else */
-#define ERROR_BAD_CREDENTIALS ERROR_PREFIX "BadCredentials"     /* also for names that do not exist */
-#define ERROR_NOT_ALLOWED ERROR_PREFIX "NotAllowed"             /* policy, wrong identity, assurance */
-#define ERROR_ACCOUNT_DISABLED ERROR_PREFIX "AccountDisabled"   /* Kratos says: inactive */
-#define ERROR_THROTTLED ERROR_PREFIX "Throttled"                /* too many tries */
-#define ERROR_PASSWORD_REFUSED ERROR_PREFIX "PasswordRefused"   /* the policy for a new password */
-#define ERROR_UNAVAILABLE ERROR_PREFIX "Unavailable"            /* no verdict can be had now */
-#define ERROR_NO_SUCH_LOGIN ERROR_PREFIX "NoSuchLogin"          /* expired, ended, or not the caller's */
-#define ERROR_INVALID_ARGUMENT ERROR_PREFIX "InvalidArgument"   /* the call breaks this interface */
-#define ERROR_FAILED ERROR_PREFIX "Failed"                      /* a fault inside kratosd */
+#define ERROR_UNKNOWN_USER ERROR_PREFIX "UnknownUser"       /* not ours: ask somebody else */
+#define ERROR_BAD_CREDENTIALS ERROR_PREFIX "BadCredentials" /* also for names that do not exist */
+#define ERROR_NOT_ALLOWED ERROR_PREFIX "NotAllowed"         /* policy, wrong identity, assurance */
+#define ERROR_ACCOUNT_DISABLED ERROR_PREFIX "AccountDisabled" /* Kratos says: inactive */
+#define ERROR_THROTTLED ERROR_PREFIX "Throttled"              /* too many tries */
+#define ERROR_PASSWORD_REFUSED ERROR_PREFIX "PasswordRefused" /* the policy for a new password */
+#define ERROR_UNAVAILABLE ERROR_PREFIX "Unavailable"          /* no verdict can be had now */
+#define ERROR_NO_SUCH_LOGIN ERROR_PREFIX "NoSuchLogin" /* expired, ended, or not the caller's */
+#define ERROR_INVALID_ARGUMENT ERROR_PREFIX "InvalidArgument" /* the call breaks this interface */
+#define ERROR_FAILED ERROR_PREFIX "Failed"                    /* a fault inside kratosd */
 
 /* Answer's "state". */
 #define STATE_GRANTED "granted"
@@ -68,10 +71,12 @@
 /* A login id and a session id: 128 random bits as lower-case hexadecimal digits. */
 #define ID_LENGTH 32
 
-/* The name under which a login id travels in the PAM environment where the module's line says so. */
+/* The name under which a login id travels in the PAM environment where the module's line says so.
+ */
 #define LOGIN_ID_VARIABLE "KRATOS_LOGIN_ID"
 
-/* Deadlines, in microseconds. A PAM call, without the time in which a person types, ends in 15 s. */
+/* Deadlines, in microseconds. A PAM call, without the time in which a person types, ends in 15 s.
+ */
 #define BEGIN_DEADLINE_USEC UINT64_C(2000000)
 #define DAEMON_BUDGET_USEC UINT64_C(10000000)
 #define ANSWER_DEADLINE_USEC UINT64_C(12000000)

@@ -20,7 +20,7 @@
 typedef struct local_user {
         uid_t uid;
         char identity[UUID_LENGTH + 1]; /* "" where the line has "-" */
-        bool fallback;                  /* while no verdict can be had, the next PAM module decides */
+        bool fallback; /* while no verdict can be had, the next PAM module decides */
 } local_user;
 
 enum local_user_kind {
@@ -30,9 +30,9 @@ enum local_user_kind {
 };
 
 /* Looks a name up in a list and a passwd file. Returns an enum local_user_kind, or for a file that
- * cannot be read, -errno; -EPERM for a list that is not root's own or that others can write; -EBADMSG
- * where the name's own line is malformed or stands there twice. A list that does not exist is empty. A
- * malformed line harms only its own name. */
+ * cannot be read, -errno; -EPERM for a list that is not root's own or that others can write;
+ * -EBADMSG where the name's own line is malformed or stands there twice. A list that does not exist
+ * is empty. A malformed line harms only its own name. */
 int local_user_find(const char *list, const char *passwd, const char *name, local_user *ret);
 
 /* Looks a name up in a passwd file: its uid, or -ENOENT, or -errno. */

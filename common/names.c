@@ -14,7 +14,7 @@ bool user_name_is_valid(const char *name)
         size_t length = strnlen(name, USER_NAME_MAX + 1);
 
         return length >= 1 && length <= USER_NAME_MAX && strspn(name, LOWER "_") >= 1 &&
-                strspn(name, LOWER DIGITS "_.-") == length;
+               strspn(name, LOWER DIGITS "_.-") == length;
 }
 
 bool context_field_is_valid(const char *field)

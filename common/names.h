@@ -1,6 +1,6 @@
 /*
- * What may stand in a name, a context field, an id: the checks at the edge, shared by the module and
- * the daemon. Text that fails one is refused, never repaired. (rules 10, 29)
+ * What may stand in a name, a context field, an id: the checks at the edge, shared by the module
+ * and the daemon. Text that fails one is refused, never repaired. (rules 10, 29)
  */
 #pragma once
 
@@ -22,6 +22,7 @@ bool uuid_is_valid(const char *text);
 /* True for ID_LENGTH lower-case hexadecimal digits: a login id or a session id. */
 bool id_is_valid(const char *text);
 
-/* True for 1 to TOKEN_MAX bytes of [A-Za-z0-9_-]: a Kratos session token, which is otherwise opaque. */
+/* True for 1 to TOKEN_MAX bytes of [A-Za-z0-9_-]: a Kratos session token, which is otherwise
+ * opaque. */
 #define TOKEN_MAX 256
 bool token_is_valid(const char *bytes, size_t size);

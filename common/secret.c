@@ -154,7 +154,8 @@ int secret_from_memfd(int fd, secret **ret)
         if (r < 0)
                 return r;
         while (s->size < (size_t)st.st_size) {
-                ssize_t n = pread(fd, s->data + s->size, (size_t)st.st_size - s->size, (off_t)s->size);
+                ssize_t n =
+                        pread(fd, s->data + s->size, (size_t)st.st_size - s->size, (off_t)s->size);
 
                 if (n < 0 && errno == EINTR)
                         continue;

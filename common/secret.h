@@ -1,7 +1,8 @@
 /*
- * A secret: the bytes of a password or token. It lives in pages of its own that are kept out of core
- * dumps and swap and are gone in a forked child, grows to a fixed capacity and no further, belongs to
- * whoever made it, and is erased when it is freed. Nothing here can print one. (rules 21, 22)
+ * A secret: the bytes of a password or token. It lives in pages of its own that are kept out of
+ * core dumps and swap and are gone in a forked child, grows to a fixed capacity and no further,
+ * belongs to whoever made it, and is erased when it is freed. Nothing here can print one. (rules
+ * 21, 22)
  */
 #pragma once
 
@@ -37,7 +38,7 @@ int secret_copy(const secret *s, secret **ret);
 int secret_to_memfd(const void *bytes, size_t size, int *ret_fd);
 
 /* Reads a memfd that a peer sent, which stays the caller's. -EBADF unless it is a memfd; -EPERM
- * unless it is sealed against GROW, SHRINK and WRITE (a FUTURE_WRITE seal alone still lets a mapping
- * change it); -E2BIG above ANSWER_MAX bytes. Uses pread, for the offset is shared with the peer.
- * (rule 39) */
+ * unless it is sealed against GROW, SHRINK and WRITE (a FUTURE_WRITE seal alone still lets a
+ * mapping change it); -E2BIG above ANSWER_MAX bytes. Uses pread, for the offset is shared with the
+ * peer. (rule 39) */
 int secret_from_memfd(int fd, secret **ret);

@@ -15,7 +15,8 @@ int account_find(const char *name, local_user *ret)
         return r > 0 ? VERDICT_UNKNOWN_USER : r;
 }
 
-int account_identity(store *s, const char *name, const local_user *account, char ret[static UUID_LENGTH + 1])
+int account_identity(
+        store *s, const char *name, const local_user *account, char ret[static UUID_LENGTH + 1])
 {
         int r;
 
@@ -44,15 +45,17 @@ int account_accept(store *s, const char *name, const local_user *account, const 
         int r;
 
         if (account->identity[0])
-                return strcmp(account->identity, login->identity) == 0 ?
-                        0 :
-                        refuse(ret_reason, "wrong-identity");
+                return strcmp(account->identity, login->identity) == 0
+                               ? 0
+                               : refuse(ret_reason, "wrong-identity");
 
         if (strcmp(login->posix_name, name) != 0)
                 return refuse(ret_reason, "wrong-identity");
         r = store_find_pin(s, name, pinned);
         if (r == 0)
-                return strcmp(pinned, login->identity) == 0 ? 0 : refuse(ret_reason, "pinned-to-another");
+                return strcmp(pinned, login->identity) == 0
+                               ? 0
+                               : refuse(ret_reason, "pinned-to-another");
         if (r != -ENOENT)
                 return r;
         r = store_add_pin(s, name, login->identity);

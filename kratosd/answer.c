@@ -63,7 +63,8 @@ static int parse(const char *body, size_t size, json_object **ret)
         object = json_tokener_parse_ex(tokener, body, (int)size);
         if (!json_object_is_type(object, json_type_object))
                 return KRATOS_BAD_ANSWER;
-        if (json_c_visit(object, 0, count_member, &members) < 0 || members != count_pairs(body, size))
+        if (json_c_visit(object, 0, count_member, &members) < 0 ||
+                members != count_pairs(body, size))
                 return KRATOS_BAD_ANSWER;
         *ret = TAKE_PTR(object);
         return 0;
@@ -123,7 +124,8 @@ static bool devices_have_nonce(json_object *devices, const char *nonce)
         if (!json_object_is_type(devices, json_type_array))
                 return false;
         for (size_t i = 0; i < json_object_array_length(devices); i++) {
-                const char *agent = text(member(json_object_array_get_idx(devices, i), "user_agent"));
+                const char *agent =
+                        text(member(json_object_array_get_idx(devices, i), "user_agent"));
 
                 if (agent && strncmp(agent, nonce, ID_LENGTH) == 0)
                         return true;
@@ -152,7 +154,8 @@ static int read_token(json_object *value, secret **ret)
  * the oldest Kratos had none. */
 static int read_identity(json_object *session, kratos_login *ret)
 {
-        json_object *identity = member(session, "identity"), *state = member(identity, "state"), *name;
+        json_object *identity = member(session, "identity"), *state = member(identity, "state"),
+                    *name;
 
         if (!identity)
                 return json_object_object_get_ex(session, "identity", NULL) ? 0 : KRATOS_BAD_ANSWER;
@@ -262,7 +265,8 @@ int answer_error(unsigned status, const char *body, size_t size)
                 return r;
         if (r != 0)
                 return KRATOS_REFUSED;
-        return status == 400 ? flow_outcome(answer) : error_outcome(status, member(answer, "error"));
+        return status == 400 ? flow_outcome(answer)
+                             : error_outcome(status, member(answer, "error"));
 }
 
 int answer_find_session(const char *body, size_t size, const char *nonce, const char *session,
@@ -286,8 +290,8 @@ int answer_find_session(const char *body, size_t size, const char *nonce, const 
 
                 if (!copy_uuid(member(entry, "id"), id))
                         return KRATOS_BAD_ANSWER;
-                if (session[0] ? strcmp(id, session) == 0 :
-                                 devices_have_nonce(member(entry, "devices"), nonce)) {
+                if (session[0] ? strcmp(id, session) == 0
+                               : devices_have_nonce(member(entry, "devices"), nonce)) {
                         memcpy(ret, id, UUID_LENGTH + 1);
                         return KRATOS_OK;
                 }

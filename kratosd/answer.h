@@ -1,7 +1,7 @@
 /*
- * Kratos's answers, read and checked: what a body means, without any idea of who asked or why. All of
- * it comes from a server that may be broken, hostile, or somebody else's proxy: a field that is not of
- * its form makes the whole answer bad. Results are plain values; only the token is owned.
+ * Kratos's answers, read and checked: what a body means, without any idea of who asked or why. All
+ * of it comes from a server that may be broken, hostile, or somebody else's proxy: a field that is
+ * not of its form makes the whole answer bad. Results are plain values; only the token is owned.
  * (kratos-contract: shapes A and B; rules 26, 29)
  */
 #pragma once
@@ -22,12 +22,13 @@ enum kratos_outcome {
         KRATOS_RATE_LIMITED,    /* 429 */
         KRATOS_NOT_FOUND,       /* 404, 405: no such thing, or no such path in this age of Kratos */
         KRATOS_FORBIDDEN,       /* 403 with Kratos's own error body */
-        KRATOS_DENIED,          /* a flow that says no for another reason: a hook, an unverified address */
-        KRATOS_REFUSED,         /* another 4xx, or an answer that no Kratos gives */
-        KRATOS_FAULT,           /* 5xx: the request may have had its effect */
-        KRATOS_BAD_ANSWER,      /* 2xx that cannot be understood: it has had its effect */
-        KRATOS_NO_ANSWER,       /* sent, but nothing whole came back in time: it may have had its effect */
-        KRATOS_UNREACHABLE,     /* nothing was sent */
+        KRATOS_DENIED,  /* a flow that says no for another reason: a hook, an unverified address */
+        KRATOS_REFUSED, /* another 4xx, or an answer that no Kratos gives */
+        KRATOS_FAULT,   /* 5xx: the request may have had its effect */
+        KRATOS_BAD_ANSWER,  /* 2xx that cannot be understood: it has had its effect */
+        KRATOS_NO_ANSWER,   /* sent, but nothing whole came back in time: it may have had its effect
+                             */
+        KRATOS_UNREACHABLE, /* nothing was sent */
 };
 
 /* Flow ids are UUIDs. */
@@ -39,7 +40,7 @@ typedef struct kratos_flow {
 typedef struct kratos_login {
         secret *token;
         char session[UUID_LENGTH + 1];
-        char identity[UUID_LENGTH + 1];    /* "" where Kratos gave null: more factors are wanted */
+        char identity[UUID_LENGTH + 1];     /* "" where Kratos gave null: more factors are wanted */
         char posix_name[USER_NAME_MAX + 1]; /* metadata_public.posix.name, "" if none */
         bool active;
         bool inactive_identity; /* identity.state says so */

@@ -1,6 +1,6 @@
 /*
- * The bodies that are posted to Kratos: small JSON objects with a password or token in them, written
- * straight into a secret, because a JSON library's buffers keep copies.
+ * The bodies that are posted to Kratos: small JSON objects with a password or token in them,
+ * written straight into a secret, because a JSON library's buffers keep copies.
  */
 #pragma once
 

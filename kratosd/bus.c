@@ -48,7 +48,8 @@ static void disconnect(bus_face *f)
 static void retry_later(bus_face *f, const char *why)
 {
         if (!f->missed)
-                log_message(LOG_WARNING, "%s is not on the system bus: %s", kinds[f->kind].name, why);
+                log_message(
+                        LOG_WARNING, "%s is not on the system bus: %s", kinds[f->kind].name, why);
         f->missed = true;
         sd_event_source_set_time_relative(f->retry, RETRY_USEC);
         sd_event_source_set_enabled(f->retry, SD_EVENT_ONESHOT);
@@ -74,7 +75,8 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *error)
         } else if (sd_bus_message_read(reply, "u", &result) < 0 || result != 1) {
                 retry_later(f, "another program owns the name");
         } else {
-                log_message(f->missed ? LOG_NOTICE : LOG_DEBUG, "%s is on the system bus", kinds[f->kind].name);
+                log_message(f->missed ? LOG_NOTICE : LOG_DEBUG, "%s is on the system bus",
+                        kinds[f->kind].name);
                 f->missed = false;
         }
         return 0;

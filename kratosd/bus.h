@@ -1,7 +1,8 @@
 /*
- * The daemon's two faces on the system bus: org.kratosd1 for root and org.kratosd1.User for everybody,
- * each on a connection of its own, so that whoever fills the one's queue leaves the other alone. A
- * face connects when the bus is there, again whenever it is lost, and never waits for it.
+ * The daemon's two faces on the system bus: org.kratosd1 for root and org.kratosd1.User for
+ * everybody, each on a connection of its own, so that whoever fills the one's queue leaves the
+ * other alone. A face connects when the bus is there, again whenever it is lost, and never waits
+ * for it.
  */
 #pragma once
 

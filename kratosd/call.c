@@ -9,7 +9,8 @@
 
 /* A server that could not be reached is asked last for so long. */
 #define DOWN_USEC (30 * USEC_PER_SEC)
-/* A server's wish to be left alone is heeded so long at most: it must not lock people out for good. */
+/* A server's wish to be left alone is heeded so long at most: it must not lock people out for good.
+ */
 #define QUIET_MAX_USEC (60 * USEC_PER_SEC)
 
 static uint64_t now_usec(void)
@@ -94,7 +95,8 @@ static void note_state(kratos_call *call, const http_answer *answer, int outcome
         server_state *state = call->state;
         uint64_t quiet = (uint64_t)answer->retry_after_sec * USEC_PER_SEC;
 
-        state->down_until[call->server] = answer->result == HTTP_ANSWERED ? 0 : now_usec() + DOWN_USEC;
+        state->down_until[call->server] =
+                answer->result == HTTP_ANSWERED ? 0 : now_usec() + DOWN_USEC;
         if (outcome == KRATOS_RATE_LIMITED)
                 state->quiet_until[call->server] =
                         now_usec() + (quiet < QUIET_MAX_USEC ? quiet : QUIET_MAX_USEC);
@@ -143,6 +145,7 @@ int call_attempt(kratos_call *call)
                 .token = call->token,
                 .body = call->body,
                 .deadline_usec = left,
+                .body_max = call->body_max,
                 .fresh = call->fresh,
         };
         return http_start(call->kratos->http, &ask, on_answer, call, &call->request);
@@ -159,6 +162,7 @@ int call_new(kratos *k, bool admin, const char *method, uint64_t deadline_usec, 
         call->state = admin ? &k->admin : &k->public;
         call->servers = admin ? &call->config->admin : &call->config->public;
         call->method = method;
+        call->body_max = HTTP_BODY_MAX;
         call->deadline = now_usec() + deadline_usec;
         *ret = call;
         return 0;

@@ -48,6 +48,7 @@ struct kratos_call {
         char session[UUID_LENGTH + 1];
         secret *token;
         secret *body;
+        size_t body_max;
         bool fresh;
         bool old_form; /* of a logout */
 
@@ -66,11 +67,12 @@ struct kratos_call {
 /* Makes a call that has everything but its path, finish and callback. -ENOMEM. */
 int call_new(kratos *k, bool admin, const char *method, uint64_t deadline_usec, kratos_call **ret);
 
-/* Starts a call, and gives it to whoever asked. Owns the call from here on. -ENOMEM; -EPERM for a socket
- * that could be somebody else's; -EBUSY while every server wants to be left alone (429). */
+/* Starts a call, and gives it to whoever asked. Owns the call from here on. -ENOMEM; -EPERM for a
+ * socket that could be somebody else's; -EBUSY while every server wants to be left alone (429). */
 int call_start(kratos_call *call, kratos_call **ret);
 
-/* Asks the next server, from within finish. As call_start, and -ENOENT or -ETIME where nothing is left. */
+/* Asks the next server, from within finish. As call_start, and -ENOENT or -ETIME where nothing is
+ * left. */
 int call_attempt(kratos_call *call);
 
 DEFINE_CLEANUP(kratos_call *, kratos_cancel);

@@ -102,7 +102,8 @@ static void set_path(reader *r, const char *key, const char *value, size_t offse
 static void set_proxy(reader *r, const char *key, const char *value, size_t offset)
 {
         if (*value && strncmp(value, "http://", 7) != 0 && strncmp(value, "https://", 8) != 0)
-                return mistaken(r, key, value, "a proxy is written http://HOST:PORT or https://HOST:PORT");
+                return mistaken(
+                        r, key, value, "a proxy is written http://HOST:PORT or https://HOST:PORT");
         set_text(r, (char **)((char *)r->config + offset), value);
 }
 
@@ -180,7 +181,7 @@ static const struct option {
 static bool section_is_strict(const char *section)
 {
         return strcmp(section, "Access") == 0 || strcmp(section, "Service") == 0 ||
-                strncmp(section, "Service ", strlen("Service ")) == 0;
+               strncmp(section, "Service ", strlen("Service ")) == 0;
 }
 
 static int take_key(void *userdata, const char *section, const char *key, const char *value)
@@ -238,7 +239,9 @@ static char *read_line(char *buffer, int size, void *userdata)
 static int read_file(const char *name, config *c, config_complaint complaint, void *userdata)
 {
         _cleanup_fclose_ FILE *file = fopen(name, "re");
-        reader r = { .config = c, .complain = complaint, .userdata = userdata, .name = name, .file = file };
+        reader r = {
+                .config = c, .complain = complaint, .userdata = userdata, .name = name, .file = file
+        };
 
         if (!file) {
                 int error = errno;
@@ -246,7 +249,8 @@ static int read_file(const char *name, config *c, config_complaint complaint, vo
                 complain(&r, false, "cannot be opened: %s", strerror(error));
                 return -error;
         }
-        /* Its result tells only of lines that are no key and no section: settle_line has told of all. */
+        /* Its result tells only of lines that are no key and no section: settle_line has told of
+         * all. */
         (void)ini_parse_stream(read_line, &r, take_key, &r);
         settle_line(&r);
         if (ferror(file)) {
@@ -291,7 +295,8 @@ static void check_whole(const char *file, config *c, config_complaint complaint,
         reader r = { .config = c, .complain = complaint, .userdata = userdata, .name = file };
 
         if (c->public.count == 0)
-                complain(&r, false, "PublicURL= in [Kratos] is missing: where is Kratos's public API?");
+                complain(&r, false,
+                        "PublicURL= in [Kratos] is missing: where is Kratos's public API?");
         if (c->timeout_usec > TIMEOUT_USEC)
                 complain(&r, false, "TimeoutSec= is at most 10s: no login program waits longer");
         if (c->connect_timeout_usec > c->timeout_usec)
@@ -363,7 +368,8 @@ int config_identifier(const config *c, const char *name, char **ret)
 {
         const char *percent = strstr(c->identifier, "%u");
 
-        if (asprintf(ret, "%.*s%s%s", (int)(percent - c->identifier), c->identifier, name, percent + 2) < 0)
+        if (asprintf(ret, "%.*s%s%s", (int)(percent - c->identifier), c->identifier, name,
+                    percent + 2) < 0)
                 return -ENOMEM;
         return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The configuration: /etc/kratosd/kratosd.conf and its drop-ins, read once into a value that never
- * changes and is shared by reference. A reload makes a new one; work that is under way keeps the one
- * with which it began.
+ * changes and is shared by reference. A reload makes a new one; work that is under way keeps the
+ * one with which it began.
  */
 #pragma once
 
@@ -39,13 +39,14 @@ typedef struct config {
         int log_level;              /* [Log] Level=, as in syslog(3) */
 } config;
 
-/* Hears of each mistake: file, line (0 for the file as a whole), whether it is only a warning, and a
- * sentence that names the key and what would be right. */
+/* Hears of each mistake: file, line (0 for the file as a whole), whether it is only a warning, and
+ * a sentence that names the key and what would be right. */
 typedef void (*config_complaint)(
         const char *file, unsigned line, bool warning, const char *sentence, void *userdata);
 
-/* Reads FILE and then the *.conf files of FILE.d in the order of their names. All mistakes are told, not only the
- * first. Returns -EINVAL if one of them was more than a warning, or -errno (which is told too). */
+/* Reads FILE and then the *.conf files of FILE.d in the order of their names. All mistakes are
+ * told, not only the first. Returns -EINVAL if one of them was more than a warning, or -errno
+ * (which is told too). */
 int config_load(const char *file, config_complaint complain, void *userdata, config **ret);
 
 config *config_ref(config *c);

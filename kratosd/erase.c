@@ -2,8 +2,8 @@
  * Erases each block of memory as it is freed, in the whole process: curl's upload buffer, OpenSSL's
  * records and json-c's strings hold copies of passwords and tokens, and none of these libraries can
  * be told to clean up after itself (rule 21). The blocks are still glibc's own: its manual allows a
- * program to define these functions, and exports the ones behind them. The Makefile leaves this file
- * out of sanitized builds, which bring an allocator of their own.
+ * program to define these functions, and exports the ones behind them. The Makefile leaves this
+ * file out of sanitized builds, which bring an allocator of their own.
  */
 #include <errno.h>
 #include <malloc.h>

@@ -1,7 +1,7 @@
 /*
- * Login flows in stock: those that were taken for a login which was then abandoned before its password
- * was posted. A flood of connections thus costs Kratos a few flows, not one for each. Plain values,
- * owned by the logins.
+ * Login flows in stock: those that were taken for a login which was then abandoned before its
+ * password was posted. A flood of connections thus costs Kratos a few flows, not one for each.
+ * Plain values, owned by the logins.
  */
 #pragma once
 
@@ -11,7 +11,8 @@
 
 #define FLOWS_MAX 16
 
-/* Far less than Kratos's default lifespan of a flow, 1 h; one that has expired all the same is replaced. */
+/* Far less than Kratos's default lifespan of a flow, 1 h; one that has expired all the same is
+ * replaced. */
 #define FLOW_KEEP_USEC ((int64_t)600 * 1000000)
 
 typedef struct flows {

@@ -17,11 +17,13 @@
 typedef struct http http;
 typedef struct http_request http_request;
 
-/* The largest body that is taken from a server, in bytes: a list of a person's sessions fits. */
-#define HTTP_BODY_MAX (1024 * 1024)
+/* The largest body that is taken from a server, in bytes. */
+#define HTTP_BODY_MAX (256 * 1024)
+/* Likewise for a list of a person's sessions, of some 1.5 KiB each. */
+#define HTTP_LIST_MAX (1024 * 1024)
 
-/* What to ask. All of it needs to live only for the call of http_start, but for the body, which must
- * outlive the request. Texts that enter a header or URL must have been validated. */
+/* What to ask. All of it needs to live only for the call of http_start, but for the body, which
+ * must outlive the request. Texts that enter a header or URL must have been validated. */
 typedef struct http_ask {
         const char *method; /* GET, POST, DELETE */
         const config *config;
@@ -32,6 +34,7 @@ typedef struct http_ask {
         const secret *token;    /* for X-Session-Token; NULL: none */
         const secret *body;     /* JSON; NULL: none */
         uint64_t deadline_usec; /* from now */
+        size_t body_max;        /* HTTP_BODY_MAX, HTTP_LIST_MAX */
         bool fresh;             /* on a connection of its own, opened for it and closed after it */
 } http_ask;
 
@@ -39,15 +42,15 @@ enum http_result {
         HTTP_ANSWERED = 0, /* a whole response: status and body are set */
         HTTP_NOT_SENT,     /* no connection: the server has not seen the request */
         HTTP_BROKEN,       /* sent, in part at least, but no whole response came back in time */
-        HTTP_STALE,        /* a POST met a kept connection that the server had closed: likely not seen */
+        HTTP_STALE, /* a POST met a kept connection that the server had closed: likely not seen */
 };
 
 typedef struct http_answer {
         enum http_result result;
         unsigned status;
-        const secret *body; /* lives until the callback returns; never NULL */
+        const secret *body;       /* lives until the callback returns; never NULL */
         unsigned retry_after_sec; /* what a 429 asks for, 1 if it does not say */
-        const char *error;  /* a sentence for the log, where the result is not HTTP_ANSWERED */
+        const char *error; /* a sentence for the log, where the result is not HTTP_ANSWERED */
 } http_answer;
 
 typedef void (*http_done)(const http_answer *answer, void *userdata);
@@ -57,12 +60,13 @@ int http_new(sd_event *event, http **ret);
 http *http_free(http *h);
 DEFINE_CLEANUP(http *, http_free);
 
-/* Starts a request, on the wire if it can be. Calls done once, from the loop, never from within this
- * call. -ENOMEM, -EPERM for a socket that could be somebody else's (rule 30). */
+/* Starts a request, on the wire if it can be. Calls done once, from the loop, never from within
+ * this call. -ENOMEM, -EPERM for a socket that could be somebody else's (rule 30). */
 int http_start(http *h, const http_ask *ask, http_done done, void *userdata, http_request **ret);
 
 /* Ends a request without a callback. NULL is fine. */
 http_request *http_cancel(http_request *request);
 
-/* Uses none of today's connections for any later request: an answer came on one that was another's. */
+/* Uses none of today's connections for any later request: an answer came on one that was another's.
+ */
 void http_forget_connections(http *h);

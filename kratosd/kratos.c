@@ -63,8 +63,8 @@ static bool finish_flow(kratos_call *call, int outcome, const http_answer *answe
         return true;
 }
 
-int kratos_begin_login(kratos *k, uint64_t deadline_usec, kratos_flow_done done, void *userdata,
-        kratos_call **ret)
+int kratos_begin_login(
+        kratos *k, uint64_t deadline_usec, kratos_flow_done done, void *userdata, kratos_call **ret)
 {
         _cleanup_call_ kratos_call *call = NULL;
         int r;
@@ -91,12 +91,13 @@ static bool answer_is_ours(kratos_call *call, const kratos_login *login)
 static bool finish_login(kratos_call *call, int outcome, const http_answer *answer)
 {
         _cleanup_(kratos_login_done) kratos_login login = { 0 };
-        kratos_login_reply reply = { .login = &login, .stale = answer->result == HTTP_STALE,
+        kratos_login_reply reply = { .login = &login,
+                .stale = answer->result == HTTP_STALE,
                 .error = answer->result == HTTP_ANSWERED ? NULL : answer->error };
 
         if (outcome == KRATOS_OK)
-                outcome = answer_login(secret_data(answer->body), secret_size(answer->body),
-                        call->nonce, &login);
+                outcome = answer_login(
+                        secret_data(answer->body), secret_size(answer->body), call->nonce, &login);
         if (outcome == KRATOS_OK)
                 reply.is_ours = answer_is_ours(call, &login);
         if (outcome == KRATOS_BAD_ANSWER || (outcome == KRATOS_OK && !reply.is_ours))
@@ -113,7 +114,8 @@ static void write_agent(const kratos_submission *s, char *buffer, size_t size)
         if (gethostname(host, sizeof(host)) < 0 || !memchr(host, 0, sizeof(host)) ||
                 !context_field_is_valid(host))
                 snprintf(host, sizeof(host), "localhost");
-        snprintf(buffer, size, "%s kratosd/" VERSION " (%s; %s; %s)", s->nonce, host, s->service, s->tty);
+        snprintf(buffer, size, "%s kratosd/" VERSION " (%s; %s; %s)", s->nonce, host, s->service,
+                s->tty);
 }
 
 int kratos_submit_password(kratos *k, const kratos_submission *s, kratos_login_done_handler done,
@@ -146,9 +148,9 @@ static bool finish_plain(kratos_call *call, int outcome, const http_answer *answ
         return true;
 }
 
-/* The path of today's logout is unknown to the oldest Kratos, which takes the same body elsewhere. A
- * newer one takes that for "end all others", but only from a token in a header, which is never sent
- * here; its 401 then says nothing about the session. (kratos-contract §8) */
+/* The path of today's logout is unknown to the oldest Kratos, which takes the same body elsewhere.
+ * A newer one takes that for "end all others", but only from a token in a header, which is never
+ * sent here; its 401 then says nothing about the session. (kratos-contract §8) */
 static bool finish_logout(kratos_call *call, int outcome, const http_answer *answer)
 {
         if (outcome != KRATOS_NOT_FOUND || call->old_form)
@@ -161,7 +163,8 @@ static bool finish_logout(kratos_call *call, int outcome, const http_answer *ans
         return false;
 }
 
-int kratos_logout(kratos *k, const secret *token, kratos_done done, void *userdata, kratos_call **ret)
+int kratos_logout(
+        kratos *k, const secret *token, kratos_done done, void *userdata, kratos_call **ret)
 {
         _cleanup_call_ kratos_call *call = NULL;
         int r;
@@ -220,6 +223,7 @@ int kratos_admin_find_session(kratos *k, const char *identity, const char *nonce
         snprintf(call->path, sizeof(call->path),
                 "/admin/identities/%s/sessions?active=true&page_size=1000", identity);
         snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
+        call->body_max = HTTP_LIST_MAX;
         call->finish = finish_find;
         call->then.session = done;
         call->userdata = userdata;
@@ -240,6 +244,7 @@ int kratos_find_session(kratos *k, const secret *token, const char *nonce, const
         snprintf(call->path, sizeof(call->path), "/sessions?page_size=1000");
         snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
         snprintf(call->session, sizeof(call->session), "%s", session);
+        call->body_max = HTTP_LIST_MAX;
         call->finish = finish_find;
         call->then.session = done;
         call->userdata = userdata;

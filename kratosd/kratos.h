@@ -45,8 +45,8 @@ typedef struct kratos_submission {
 } kratos_submission;
 
 /* The login is set for KRATOS_OK, and is the callback's own only while it runs; with
- * KRATOS_BAD_ANSWER its token may be set, and is to be revoked. is_ours tells that the answer is the
- * answer to this very login (rule 29). A stale connection gives KRATOS_NO_ANSWER with stale. */
+ * KRATOS_BAD_ANSWER its token may be set, and is to be revoked. is_ours tells that the answer is
+ * the answer to this very login (rule 29). A stale connection gives KRATOS_NO_ANSWER with stale. */
 typedef struct kratos_login_reply {
         int outcome;
         kratos_login *login;
@@ -62,7 +62,8 @@ typedef void (*kratos_done)(int outcome, void *userdata);
 
 /* Revokes a session by its token, in the form of either age. KRATOS_OK and KRATOS_FORBIDDEN (Kratos
  * knows no such token) both say that the session is gone. */
-int kratos_logout(kratos *k, const secret *token, kratos_done done, void *userdata, kratos_call **ret);
+int kratos_logout(
+        kratos *k, const secret *token, kratos_done done, void *userdata, kratos_call **ret);
 
 /* Revokes a session by its id on the admin API. KRATOS_OK and KRATOS_NOT_FOUND: it is gone. */
 int kratos_admin_delete_session(
@@ -74,7 +75,8 @@ typedef void (*kratos_session_done)(int outcome, const char *session, void *user
 int kratos_admin_find_session(kratos *k, const char *identity, const char *nonce,
         kratos_session_done done, void *userdata, kratos_call **ret);
 
-/* Looks among the other sessions of a token's owner, by nonce, or by id where one is given (not ""). */
+/* Looks among the other sessions of a token's owner, by nonce, or by id where one is given (not
+ * ""). */
 int kratos_find_session(kratos *k, const secret *token, const char *nonce, const char *session,
         kratos_session_done done, void *userdata, kratos_call **ret);
 

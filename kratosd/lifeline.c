@@ -36,7 +36,8 @@ int lifeline_make(const char *id, int *ret_reader, int *ret_writer)
                 return -ENOMEM;
         if (mkfifo(path, 0600) < 0)
                 return -errno;
-        /* The reader first: to open a writer without one fails, and would block without O_NONBLOCK. */
+        /* The reader first: to open a writer without one fails, and would block without O_NONBLOCK.
+         */
         reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
         if (reader >= 0)
                 writer = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
@@ -51,8 +52,8 @@ int lifeline_make(const char *id, int *ret_reader, int *ret_writer)
         return 0;
 }
 
-/* An empty FIFO tells: end of file without a writer, EAGAIN with one. Whatever a writer has put into it
- * stands in between, and is thrown away. */
+/* An empty FIFO tells: end of file without a writer, EAGAIN with one. Whatever a writer has put
+ * into it stands in between, and is thrown away. */
 static int look(int reader)
 {
         char bytes[4096];

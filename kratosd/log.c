@@ -17,17 +17,22 @@ static const struct {
         const char *sentence;
         int level;
 } events[] = {
-        [EVENT_LOGIN_GRANTED] = { "login-granted", EVENT_ID_LOGIN_GRANTED, "Login granted", LOG_INFO },
-        [EVENT_LOGIN_REFUSED] = { "login-refused", EVENT_ID_LOGIN_REFUSED, "Login refused", LOG_NOTICE },
-        [EVENT_SESSION_OPENED] = { "session-opened", EVENT_ID_SESSION_OPENED, "Session opened", LOG_INFO },
-        [EVENT_SESSION_CLOSED] = { "session-closed", EVENT_ID_SESSION_CLOSED, "Session closed", LOG_INFO },
+        [EVENT_LOGIN_GRANTED] = { "login-granted", EVENT_ID_LOGIN_GRANTED, "Login granted",
+                LOG_INFO },
+        [EVENT_LOGIN_REFUSED] = { "login-refused", EVENT_ID_LOGIN_REFUSED, "Login refused",
+                LOG_NOTICE },
+        [EVENT_SESSION_OPENED] = { "session-opened", EVENT_ID_SESSION_OPENED, "Session opened",
+                LOG_INFO },
+        [EVENT_SESSION_CLOSED] = { "session-closed", EVENT_ID_SESSION_CLOSED, "Session closed",
+                LOG_INFO },
         [EVENT_SESSION_REVOKED] = { "session-revoked", EVENT_ID_SESSION_REVOKED,
                 "Kratos session revoked", LOG_INFO },
         [EVENT_REVOCATION_POSTPONED] = { "revocation-postponed", EVENT_ID_REVOCATION_POSTPONED,
                 "Kratos session not revoked yet, will be tried again", LOG_WARNING },
 };
 
-/* setlogmask() keeps the level: libc has a place for it, and the daemon needs no global of its own. */
+/* setlogmask() keeps the level: libc has a place for it, and the daemon needs no global of its own.
+ */
 void log_set_level(int level)
 {
         setlogmask(LOG_UPTO(level));
@@ -66,16 +71,17 @@ void log_event(enum event event, const event_facts *facts, const char *reason)
                 return;
         if (!have_journal()) {
                 fprintf(stderr,
-                        "kratosd: %s: %s (event=%s reason=%s user=%s service=%s rhost=%s session=%s)\n",
+                        "kratosd: %s: %s (event=%s reason=%s user=%s service=%s rhost=%s "
+                        "session=%s)\n",
                         level_name(events[event].level), events[event].sentence, events[event].name,
                         reason, user, service, rhost, session);
                 return;
         }
-        (void)sd_journal_send("MESSAGE=%s: user %s, service %s: %s", events[event].sentence, user, service,
-                reason, "MESSAGE_ID=%s", events[event].id, "PRIORITY=%d", events[event].level,
-                "KRATOSD_EVENT=%s", events[event].name, "KRATOSD_REASON=%s", reason, "KRATOSD_USER=%s",
-                user, "KRATOSD_SERVICE=%s", service, "KRATOSD_RHOST=%s", rhost, "KRATOSD_SESSION=%s",
-                session, NULL);
+        (void)sd_journal_send("MESSAGE=%s: user %s, service %s: %s", events[event].sentence, user,
+                service, reason, "MESSAGE_ID=%s", events[event].id, "PRIORITY=%d",
+                events[event].level, "KRATOSD_EVENT=%s", events[event].name, "KRATOSD_REASON=%s",
+                reason, "KRATOSD_USER=%s", user, "KRATOSD_SERVICE=%s", service, "KRATOSD_RHOST=%s",
+                rhost, "KRATOSD_SESSION=%s", session, NULL);
 }
 
 void log_message(int level, const char *format, ...)

@@ -1,7 +1,8 @@
 /*
  * What the daemon says: events for the administrator, each with a MESSAGE_ID, a stable reason code
- * and fields (doc/journal.md), and plain messages. They go to the journal, or to standard error where
- * there is none. No body, header, token or password is ever passed to anything here. (rule 21)
+ * and fields (doc/journal.md), and plain messages. They go to the journal, or to standard error
+ * where there is none. No body, header, token or password is ever passed to anything here. (rule
+ * 21)
  */
 #pragma once
 
@@ -24,7 +25,8 @@ typedef struct event_facts {
         const char *session; /* Kratos's id of the session, never its token */
 } event_facts;
 
-/* Messages above this level of syslog(3) are dropped. Set before anything is logged, and on reload. */
+/* Messages above this level of syslog(3) are dropped. Set before anything is logged, and on reload.
+ */
 void log_set_level(int level);
 
 /* Tells of an event. The reason is one of doc/journal.md's codes. */

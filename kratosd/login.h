@@ -1,8 +1,8 @@
 /*
- * A login under way: from BeginLogin until it is granted, refused, cancelled or forgotten. It takes a
- * flow from Kratos while the person types, posts the answer, and judges what comes back; a grant makes
- * a session of it. The logins own each login; whoever began one knows it by its id alone, and only
- * from the uid that began it (rule 38).
+ * A login under way: from BeginLogin until it is granted, refused, cancelled or forgotten. It takes
+ * a flow from Kratos while the person types, posts the answer, and judges what comes back; a grant
+ * makes a session of it. The logins own each login; whoever began one knows it by its id alone, and
+ * only from the uid that began it (rule 38).
  *
  *      ASKING ──answer──▶ FETCHING ──flow──▶ POSTING ──▶ granted
  *         │                                     └──▶ REFUSED ──delay──▶ answered
@@ -30,7 +30,8 @@ typedef struct login_context {
         char ruser[CONTEXT_FIELD_MAX + 1];
 } login_context;
 
-int logins_new(sd_event *event, store *s, sealer *key, kratos *k, revoker *r, sessions *ss, logins **ret);
+int logins_new(
+        sd_event *event, store *s, sealer *key, kratos *k, revoker *r, sessions *ss, logins **ret);
 /* Ends all of them without a callback. What was posted is found by the next daemon. */
 logins *logins_free(logins *l);
 DEFINE_CLEANUP(logins *, logins_free);
@@ -38,18 +39,20 @@ DEFINE_CLEANUP(logins *, logins_free);
 /* Forgets the flows in stock, because they may be another server's. */
 void logins_forget_flows(logins *l);
 
-/* Begins a login for a caller; one that is not root may only be the user itself. 0 with its id, and the
- * password is the next thing to ask for; VERDICT_UNKNOWN_USER, VERDICT_NOT_ALLOWED, VERDICT_THROTTLED;
- * -errno. */
+/* Begins a login for a caller; one that is not root may only be the user itself. 0 with its id, and
+ * the password is the next thing to ask for; VERDICT_UNKNOWN_USER, VERDICT_NOT_ALLOWED,
+ * VERDICT_THROTTLED; -errno. */
 int login_begin(logins *l, uid_t caller, const char *user, const login_context *context,
         char ret_id[static ID_LENGTH + 1]);
 
 /* Answers the question. Calls done once, never from within this call, with a verdict or -errno; the
  * login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked. */
 typedef void (*login_done)(int verdict, void *userdata);
-int login_answer(logins *l, uid_t caller, const char *id, const secret *answer, login_done done, void *userdata);
+int login_answer(logins *l, uid_t caller, const char *id, const secret *answer, login_done done,
+        void *userdata);
 
-/* Ends a login, and the session that it became if nobody has opened that. 0; VERDICT_NO_SUCH_LOGIN. */
+/* Ends a login, and the session that it became if nobody has opened that. 0; VERDICT_NO_SUCH_LOGIN.
+ */
 int login_cancel(logins *l, uid_t caller, const char *id);
 
 /* Whether an account may be used: for callers as in login_begin. Verdicts likewise. */

@@ -17,7 +17,8 @@ static const char help[] =
         "Configuration: " CONFIG_FILE ", its drop-ins in " CONFIG_FILE ".d,\n"
         "and " LOCAL_USERS_FILE ".\n";
 
-static void print_complaint(const char *file, unsigned line, bool warning, const char *sentence, void *userdata)
+static void print_complaint(
+        const char *file, unsigned line, bool warning, const char *sentence, void *userdata)
 {
         const char *kind = warning ? "warning" : "error";
 

@@ -29,7 +29,8 @@ typedef struct manager {
         bus_face *user_face;
 } manager;
 
-void manager_complain(const char *file, unsigned line, bool warning, const char *sentence, void *userdata)
+void manager_complain(
+        const char *file, unsigned line, bool warning, const char *sentence, void *userdata)
 {
         (void)userdata;
         if (line)
@@ -119,7 +120,8 @@ static int make_parts(manager *m, config *c)
         r = sessions_new(m->event, m->store, m->revoker, &m->sessions);
         if (r < 0)
                 return r;
-        r = logins_new(m->event, m->store, m->sealer, m->kratos, m->revoker, m->sessions, &m->logins);
+        r = logins_new(
+                m->event, m->store, m->sealer, m->kratos, m->revoker, m->sessions, &m->logins);
         if (r < 0)
                 return r;
         r = bus_face_new(m->event, BUS_MANAGER, m->logins, m->sessions, &m->manager_face);
@@ -138,7 +140,8 @@ static void take_over(manager *m)
         if (r == 0)
                 r = sessions_start(m->sessions);
         if (r < 0)
-                log_message(LOG_ERR, "Sessions of before could not all be taken over: %s", strerror(-r));
+                log_message(LOG_ERR, "Sessions of before could not all be taken over: %s",
+                        strerror(-r));
         revoker_retry_all(m->revoker);
 }
 

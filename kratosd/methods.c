@@ -69,8 +69,8 @@ static int check_signature(sd_bus_message *m, const char *signature)
 
 static int append_prompt(sd_bus_message *m)
 {
-        return sd_bus_message_append(m, "a{sv}", 3, PROMPT_KIND, "s", PROMPT_KIND_PASSWORD, PROMPT_TEXT, "s",
-                "Password: ", PROMPT_ECHO, "b", 0);
+        return sd_bus_message_append(m, "a{sv}", 3, PROMPT_KIND, "s", PROMPT_KIND_PASSWORD,
+                PROMPT_TEXT, "s", "Password: ", PROMPT_ECHO, "b", 0);
 }
 
 static int begin_login(operation *o, sd_bus_message **ret)
@@ -160,8 +160,8 @@ static void run_cancel_login(operation *taken)
         _cleanup_operation_ operation *o = taken;
         const char *id;
 
-        if (check_signature(o->message, "s") != 0 || sd_bus_message_read(o->message, "s", &id) < 0 ||
-                !id_is_valid(id))
+        if (check_signature(o->message, "s") != 0 ||
+                sd_bus_message_read(o->message, "s", &id) < 0 || !id_is_valid(id))
                 return operation_answer(o, VERDICT_INVALID);
         operation_answer(o, login_cancel(o->all->logins, o->caller, id));
 }
@@ -230,8 +230,8 @@ static void run_close_session(operation *taken)
         _cleanup_operation_ operation *o = taken;
         const char *id;
 
-        if (check_signature(o->message, "s") != 0 || sd_bus_message_read(o->message, "s", &id) < 0 ||
-                !id_is_valid(id))
+        if (check_signature(o->message, "s") != 0 ||
+                sd_bus_message_read(o->message, "s", &id) < 0 || !id_is_valid(id))
                 return operation_answer(o, VERDICT_INVALID);
         operation_answer(o, sessions_close(o->all->sessions, id));
 }
@@ -269,7 +269,8 @@ const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SHARED_METHODS,
         SD_BUS_METHOD_WITH_ARGS("OpenSession", SD_BUS_ARGS("s", user, "s", login, "a{sv}", context),
-                SD_BUS_RESULT("s", session, "h", lifeline), method_open_session, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_RESULT("s", session, "h", lifeline), method_open_session,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CloseSession", SD_BUS_ARGS("s", session), SD_BUS_NO_RESULT,
                 method_close_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,

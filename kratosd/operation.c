@@ -55,12 +55,13 @@ void operation_reply(operation *o, sd_bus_message *reply)
 static int on_caller(sd_bus_message *answer, void *userdata, sd_bus_error *error)
 {
         _cleanup_operation_ operation *o = userdata;
-        void (*run)(operation *o);
+        void (*run)(operation * o);
         uint32_t uid;
 
         (void)error;
         /* The caller may be gone already, or the bus: then nobody hears the reply. */
-        if (sd_bus_message_is_method_error(answer, NULL) || sd_bus_message_read(answer, "u", &uid) < 0)
+        if (sd_bus_message_is_method_error(answer, NULL) ||
+                sd_bus_message_read(answer, "u", &uid) < 0)
                 return 0;
         o->asking = sd_bus_slot_unref(o->asking);
         o->caller = uid;
@@ -89,9 +90,9 @@ int operation_start(operations *all, sd_bus_message *message, void (*run)(operat
         o->all = all;
         o->message = sd_bus_message_ref(message);
         o->run = run;
-        r = sd_bus_call_method_async(sd_bus_message_get_bus(message), &o->asking, "org.freedesktop.DBus",
-                "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixUser", on_caller, o, "s",
-                sd_bus_message_get_sender(message));
+        r = sd_bus_call_method_async(sd_bus_message_get_bus(message), &o->asking,
+                "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                "GetConnectionUnixUser", on_caller, o, "s", sd_bus_message_get_sender(message));
         if (r >= 0)
                 TAKE_PTR(o);
         return 1;

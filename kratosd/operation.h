@@ -1,7 +1,7 @@
 /*
- * An operation: one method call from its arrival to its one reply. It belongs to whoever is to go on
- * with it, and replies when it is freed, with a fault if nothing better was said before: so each call
- * is answered exactly once, on every path. Who called is asked of the bus, without waiting.
+ * An operation: one method call from its arrival to its one reply. It belongs to whoever is to go
+ * on with it, and replies when it is freed, with a fault if nothing better was said before: so each
+ * call is answered exactly once, on every path. Who called is asked of the bus, without waiting.
  */
 #pragma once
 
@@ -32,8 +32,8 @@ typedef struct operation {
         bool answered;
 } operation;
 
-/* Holds a call, and runs it once the caller is known, if it may call at all. Returns what a handler of
- * sd-bus returns. */
+/* Holds a call, and runs it once the caller is known, if it may call at all. Returns what a handler
+ * of sd-bus returns. */
 int operation_start(operations *all, sd_bus_message *message, void (*run)(operation *o));
 
 operation *operation_free(operation *o);

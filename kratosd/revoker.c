@@ -56,9 +56,10 @@ static job *job_free(job *j)
 
 static event_facts facts_of(const session_row *row)
 {
-        return (event_facts){
-                .user = row->user, .service = row->service, .rhost = row->rhost, .session = row->session
-        };
+        return (event_facts){ .user = row->user,
+                .service = row->service,
+                .rhost = row->rhost,
+                .session = row->session };
 }
 
 static const char *reason_of(int outcome)
@@ -118,7 +119,8 @@ static void confirmed(job *j)
         if (j->row.session[0])
                 log_event(EVENT_SESSION_REVOKED, &facts, "confirmed");
         if (store_delete(r->store, j->row.id) < 0)
-                pause_all(r); /* the row will be found again: that does no harm, but must not spin */
+                pause_all(
+                        r); /* the row will be found again: that does no harm, but must not spin */
         j->stored = true;
         end_job(j);
 }
@@ -126,8 +128,8 @@ static void confirmed(job *j)
 /* The whole of Kratos cannot be asked now: nothing is said about this row. */
 static bool is_outage(int outcome)
 {
-        return outcome == KRATOS_UNREACHABLE || outcome == KRATOS_NO_ANSWER || outcome == KRATOS_FAULT ||
-                outcome == KRATOS_RATE_LIMITED || outcome < 0;
+        return outcome == KRATOS_UNREACHABLE || outcome == KRATOS_NO_ANSWER ||
+               outcome == KRATOS_FAULT || outcome == KRATOS_RATE_LIMITED || outcome < 0;
 }
 
 static void postpone(job *j, int outcome)
@@ -196,7 +198,8 @@ static void on_admin_deleted(int outcome, void *userdata)
 static void delete_by_id(job *j)
 {
         revoker *r = j->revoker;
-        int n = kratos_admin_delete_session(r->kratos, j->row.session, on_admin_deleted, j, &j->call);
+        int n = kratos_admin_delete_session(
+                r->kratos, j->row.session, on_admin_deleted, j, &j->call);
 
         if (n < 0)
                 postpone(j, n == -EBUSY ? KRATOS_RATE_LIMITED : n);
@@ -212,8 +215,8 @@ static void on_logged_out(int outcome, void *userdata)
         job *j = userdata;
 
         j->call = NULL;
-        /* "No such token" is what Kratos says of an ended session. Where the admin API can be asked as
-         * well, its word counts. */
+        /* "No such token" is what Kratos says of an ended session. Where the admin API can be asked
+         * as well, its word counts. */
         if (outcome == KRATOS_OK || (outcome == KRATOS_FORBIDDEN && !can_delete_by_id(j)))
                 confirmed(j);
         else if (can_delete_by_id(j))
@@ -267,7 +270,8 @@ static void on_person_looked(int outcome, const char *session, void *userdata)
         revoker *r = j->revoker;
 
         j->call = NULL;
-        if (outcome == KRATOS_NOT_FOUND && (j->deleted || j->row.session[0] || has_settled(&j->row))) {
+        if (outcome == KRATOS_NOT_FOUND &&
+                (j->deleted || j->row.session[0] || has_settled(&j->row))) {
                 char user[USER_NAME_MAX + 1];
                 secret *person = TAKE_PTR(j->person);
 
@@ -277,7 +281,8 @@ static void on_person_looked(int outcome, const char *session, void *userdata)
                 secret_free(person);
         } else if (outcome == KRATOS_OK && !j->deleted) {
                 memcpy(j->row.session, session, UUID_LENGTH + 1);
-                if (kratos_delete_session(r->kratos, j->person, session, on_person_deleted, j, &j->call) < 0)
+                if (kratos_delete_session(
+                            r->kratos, j->person, session, on_person_deleted, j, &j->call) < 0)
                         end_job(j);
         } else {
                 end_job(j);
@@ -311,7 +316,7 @@ static bool has_job(const struct job_list *list, const char *id)
 {
         job *j;
 
-        TAILQ_FOREACH(j, list, jobs)
+        TAILQ_FOREACH (j, list, jobs)
                 if (strcmp(j->row.id, id) == 0)
                         return true;
         return false;
@@ -341,7 +346,8 @@ static void run_job(job *j)
         step(j);
 }
 
-/* The next row that is due and not under way. 0; -ENOENT after arming the timer for the one after. */
+/* The next row that is due and not under way. 0; -ENOENT after arming the timer for the one after.
+ */
 static int next_row(revoker *r, session_row *ret)
 {
         int n;
@@ -422,7 +428,8 @@ int revoker_new(sd_event *event, store *s, sealer *key, kratos *k, revoker **ret
         r->store = s;
         r->sealer = key;
         r->kratos = k;
-        n = sd_event_add_time_relative(event, &r->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, r);
+        n = sd_event_add_time_relative(
+                event, &r->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, r);
         if (n < 0)
                 return n;
         *ret = TAKE_PTR(r);
@@ -460,7 +467,8 @@ void revoker_end(revoker *r, session_row *row)
         row->has_login = false;
         n = store_update(r->store, row);
         if (n < 0) {
-                log_message(LOG_ERR, "the end of a session of %s cannot be stored: %s", row->user, strerror(-n));
+                log_message(LOG_ERR, "the end of a session of %s cannot be stored: %s", row->user,
+                        strerror(-n));
                 if (is_running(r, row->id) || job_new(r, row, &j) < 0)
                         return;
                 TAILQ_INSERT_TAIL(&r->unsaved, j, jobs);

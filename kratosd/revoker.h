@@ -1,9 +1,9 @@
 /*
- * The revoker: sees to it that every Kratos session whose row says so is revoked, and forgets the row
- * once Kratos has confirmed it. It works through the store's rows, a few at a time, tries again at
- * growing intervals what cannot be done now, and keeps nothing of importance in memory: after a crash
- * the next one goes on. A row without a usable token or session id is looked for by its nonce, on the
- * admin API, or else with the person's next token.
+ * The revoker: sees to it that every Kratos session whose row says so is revoked, and forgets the
+ * row once Kratos has confirmed it. It works through the store's rows, a few at a time, tries again
+ * at growing intervals what cannot be done now, and keeps nothing of importance in memory: after a
+ * crash the next one goes on. A row without a usable token or session id is looked for by its
+ * nonce, on the admin API, or else with the person's next token.
  */
 #pragma once
 
@@ -19,8 +19,8 @@ int revoker_new(sd_event *event, store *s, sealer *key, kratos *k, revoker **ret
 revoker *revoker_free(revoker *r);
 DEFINE_CLEANUP(revoker *, revoker_free);
 
-/* Ends a row: stores that it is to be revoked, and begins. Where that cannot be stored, the row is kept
- * in memory until it is revoked. */
+/* Ends a row: stores that it is to be revoked, and begins. Where that cannot be stored, the row is
+ * kept in memory until it is revoked. */
 void revoker_end(revoker *r, session_row *row);
 
 /* Looks at the store again, because rows in it became due. */
@@ -29,5 +29,6 @@ void revoker_kick(revoker *r);
 /* Forgets what is known of Kratos's reachability, because the configuration is a new one. */
 void revoker_retry_all(revoker *r);
 
-/* Uses a person's fresh token to revoke what waits for it, if anything does. The token is copied. */
+/* Uses a person's fresh token to revoke what waits for it, if anything does. The token is copied.
+ */
 void revoker_use_token(revoker *r, const char *user, const secret *token);

@@ -68,7 +68,8 @@ static int make_key(int directory)
                 return -errno;
         if (n != (ssize_t)sizeof(bytes))
                 return -ENOSPC;
-        if (fsync(fd) < 0 || renameat(directory, part, directory, KEY_NAME) < 0 || fsync(directory) < 0)
+        if (fsync(fd) < 0 || renameat(directory, part, directory, KEY_NAME) < 0 ||
+                fsync(directory) < 0)
                 return -errno;
         return 0;
 }
@@ -119,15 +120,17 @@ sealer *sealer_free(sealer *s)
 }
 
 /* The nonce stands first, then the box. */
-int seal(const sealer *s, const secret *token, unsigned char ret[static TOKEN_SEALED_MAX], size_t *ret_size)
+int seal(const sealer *s, const secret *token, unsigned char ret[static TOKEN_SEALED_MAX],
+        size_t *ret_size)
 {
         size_t size = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + secret_size(token);
 
         if (size > TOKEN_SEALED_MAX)
                 return -E2BIG;
         randombytes_buf(ret, crypto_secretbox_NONCEBYTES);
-        crypto_secretbox_easy(ret + crypto_secretbox_NONCEBYTES, (const unsigned char *)secret_data(token),
-                secret_size(token), ret, (const unsigned char *)secret_data(s->key));
+        crypto_secretbox_easy(ret + crypto_secretbox_NONCEBYTES,
+                (const unsigned char *)secret_data(token), secret_size(token), ret,
+                (const unsigned char *)secret_data(s->key));
         *ret_size = size;
         return 0;
 }
@@ -157,7 +160,8 @@ int unseal(const sealer *s, const unsigned char *sealed, size_t size, secret **r
 
 void hash_login(const char *login, unsigned char ret[static LOGIN_HASH_SIZE])
 {
-        crypto_generichash(ret, LOGIN_HASH_SIZE, (const unsigned char *)login, strlen(login), NULL, 0);
+        crypto_generichash(
+                ret, LOGIN_HASH_SIZE, (const unsigned char *)login, strlen(login), NULL, 0);
 }
 
 void make_id(char ret[static ID_LENGTH + 1])

@@ -1,7 +1,8 @@
 /*
  * Tokens at rest are sealed with libsodium's secretbox, under a key from the systemd credential
- * "kratosd.seal-key" (32 bytes), else from a file of the state directory that is made at first start.
- * The sealer owns its key for the daemon's life. It also makes the other small cryptographic values.
+ * "kratosd.seal-key" (32 bytes), else from a file of the state directory that is made at first
+ * start. The sealer owns its key for the daemon's life. It also makes the other small cryptographic
+ * values.
  */
 #pragma once
 
@@ -19,7 +20,8 @@ sealer *sealer_free(sealer *s);
 DEFINE_CLEANUP(sealer *, sealer_free);
 
 /* Seals a token into at most TOKEN_SEALED_MAX bytes. -E2BIG for one that is too long. */
-int seal(const sealer *s, const secret *token, unsigned char ret[static TOKEN_SEALED_MAX], size_t *ret_size);
+int seal(const sealer *s, const secret *token, unsigned char ret[static TOKEN_SEALED_MAX],
+        size_t *ret_size);
 
 /* -EBADMSG for what this key has not sealed. */
 int unseal(const sealer *s, const unsigned char *sealed, size_t size, secret **ret);

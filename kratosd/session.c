@@ -88,7 +88,8 @@ static void end_session(session *one, const char *reason)
         drop(one);
         r = end_row(s, id, reason);
         if (r < 0)
-                log_message(LOG_ERR, "session %s is over and cannot be found in the store: %s", id, strerror(-r));
+                log_message(LOG_ERR, "session %s is over and cannot be found in the store: %s", id,
+                        strerror(-r));
 }
 
 static int on_hang_up(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -222,7 +223,8 @@ int sessions_new(sd_event *event, store *s, revoker *r, sessions **ret)
         new->event = sd_event_ref(event);
         new->store = s;
         new->revoker = r;
-        n = sd_event_add_time_relative(event, &new->expiry, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_expiry, new);
+        n = sd_event_add_time_relative(
+                event, &new->expiry, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_expiry, new);
         if (n < 0)
                 return n;
         n = sd_event_source_set_enabled(new->expiry, SD_EVENT_OFF);

@@ -1,7 +1,8 @@
 /*
- * The sessions: what a granted login becomes. From the grant to the moment in which somebody opens it
- * a session is a row alone; while it is open, it also has a lifeline that is watched; at its end it is
- * handed to the revoker. The table of open sessions is made anew from the store at each start.
+ * The sessions: what a granted login becomes. From the grant to the moment in which somebody opens
+ * it a session is a row alone; while it is open, it also has a lifeline that is watched; at its end
+ * it is handed to the revoker. The table of open sessions is made anew from the store at each
+ * start.
  */
 #pragma once
 
@@ -23,8 +24,8 @@ int sessions_start(sessions *s);
 /* Stores that a row became a session which the login id opens within usec. -errno. */
 int sessions_grant(sessions *s, session_row *row, const char *login, uint64_t usec);
 
-/* Opens a session, once, for the user and service for which its login was granted: its row's id, and
- * the lifeline's write end, which the caller owns. 0; VERDICT_NO_SUCH_LOGIN; -errno. */
+/* Opens a session, once, for the user and service for which its login was granted: its row's id,
+ * and the lifeline's write end, which the caller owns. 0; VERDICT_NO_SUCH_LOGIN; -errno. */
 int sessions_open(sessions *s, const char *user, const char *login, const char *service,
         char ret_id[static ID_LENGTH + 1], int *ret_lifeline);
 

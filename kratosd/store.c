@@ -31,11 +31,14 @@ enum statement {
         STATEMENTS,
 };
 
-#define COLUMNS "id, state, user, service, rhost, identity, session, token, login_hash, posted, due, attempts"
+#define COLUMNS                                                                                    \
+        "id, state, user, service, rhost, identity, session, token, login_hash, posted, due, "     \
+        "attempts"
 
 static const char *const schema =
         "CREATE TABLE session (id TEXT PRIMARY KEY, state INTEGER NOT NULL, user TEXT NOT NULL,"
-        " service TEXT NOT NULL, rhost TEXT NOT NULL, identity TEXT NOT NULL, session TEXT NOT NULL,"
+        " service TEXT NOT NULL, rhost TEXT NOT NULL, identity TEXT NOT NULL, session TEXT NOT "
+        "NULL,"
         " token BLOB, login_hash BLOB, posted INTEGER NOT NULL, due INTEGER NOT NULL,"
         " attempts INTEGER NOT NULL, machine TEXT NOT NULL, boot TEXT NOT NULL) WITHOUT ROWID;"
         "CREATE INDEX session_due ON session (state, due);"
@@ -45,19 +48,24 @@ static const char *const schema =
 static const char *const sql[STATEMENTS] = {
         [INSERT] = "INSERT INTO session (" COLUMNS ", machine, boot)"
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        [UPDATE] = "UPDATE session SET state = ?2, user = ?3, service = ?4, rhost = ?5, identity = ?6,"
-                   " session = ?7, token = ?8, login_hash = ?9, posted = ?10, due = ?11, attempts = ?12"
-                   " WHERE id = ?1",
+        [UPDATE] =
+                "UPDATE session SET state = ?2, user = ?3, service = ?4, rhost = ?5, identity = ?6,"
+                " session = ?7, token = ?8, login_hash = ?9, posted = ?10, due = ?11, attempts = "
+                "?12"
+                " WHERE id = ?1",
         [DELETE] = "DELETE FROM session WHERE id = ?1",
         [FIND] = "SELECT " COLUMNS " FROM session WHERE id = ?1",
         [FIND_LOGIN] = "SELECT " COLUMNS " FROM session WHERE login_hash = ?1",
-        [FIND_DUE] = "SELECT " COLUMNS " FROM session WHERE state = ?1 ORDER BY due LIMIT 1 OFFSET ?2",
-        [FIND_WAITING] = "SELECT " COLUMNS " FROM session WHERE state = 4 AND due = ?2 AND user = ?1 LIMIT 1",
+        [FIND_DUE] =
+                "SELECT " COLUMNS " FROM session WHERE state = ?1 ORDER BY due LIMIT 1 OFFSET ?2",
+        [FIND_WAITING] = "SELECT " COLUMNS
+                         " FROM session WHERE state = 4 AND due = ?2 AND user = ?1 LIMIT 1",
         [EACH_ID] = "SELECT id FROM session WHERE state = ?1",
         [ABANDON_POSTED] = "UPDATE session SET state = 4, due = 0 WHERE state = 1",
         [REQUEUE] = "UPDATE session SET due = 0 WHERE state = 4 AND due <> 0",
         [DROP_OTHER_MACHINES] = "DELETE FROM session WHERE machine <> ?1",
-        [REVOKE_OTHER_BOOTS] = "UPDATE session SET state = 4, due = 0, posted = 0, boot = ?1 WHERE boot <> ?1",
+        [REVOKE_OTHER_BOOTS] =
+                "UPDATE session SET state = 4, due = 0, posted = 0, boot = ?1 WHERE boot <> ?1",
         [FIND_PIN] = "SELECT identity FROM pin WHERE name = ?1",
         [ADD_PIN] = "INSERT INTO pin (name, identity) VALUES (?1, ?2)",
 };
@@ -140,7 +148,8 @@ static int migrate(sqlite3 *db)
                 return -EPROTONOSUPPORT;
         if (version == SCHEMA_VERSION)
                 return 0;
-        if (asprintf(&script, "BEGIN; %s PRAGMA user_version = %d; COMMIT;", schema, SCHEMA_VERSION) < 0)
+        if (asprintf(&script, "BEGIN; %s PRAGMA user_version = %d; COMMIT;", schema,
+                    SCHEMA_VERSION) < 0)
                 return -ENOMEM;
         code = sqlite3_exec(db, script, NULL, NULL, NULL);
         return code == SQLITE_OK ? 0 : error_of(code);
@@ -158,7 +167,8 @@ static int prepare(store *s)
         return 0;
 }
 
-/* Rows of other machines are not ours to revoke; those of other boots have nobody left to end them. */
+/* Rows of other machines are not ours to revoke; those of other boots have nobody left to end them.
+ */
 static int settle_strangers(store *s)
 {
         int r;
@@ -176,12 +186,16 @@ static int open_db(store *s)
         int code, r;
 
         code = sqlite3_open_v2(s->path, &s->db,
-                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                        SQLITE_OPEN_NOFOLLOW,
+                NULL);
         if (code != SQLITE_OK)
                 return error_of(code);
-        /* One process has the file; exclusive locking keeps the wal's index out of shared memory. */
+        /* One process has the file; exclusive locking keeps the wal's index out of shared memory.
+         */
         code = sqlite3_exec(s->db,
-                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = "
+                "FULL;"
                 "PRAGMA secure_delete = ON; PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY;",
                 NULL, NULL, NULL);
         if (code != SQLITE_OK)
@@ -202,7 +216,8 @@ static void set_aside(store *s)
                 log_message(LOG_ERR, "%s is corrupt and cannot be set aside: %m", s->path);
         else
                 log_message(LOG_ERR,
-                        "%s is corrupt and was set aside as %s: sessions that it knew are revoked only "
+                        "%s is corrupt and was set aside as %s: sessions that it knew are revoked "
+                        "only "
                         "by their expiry",
                         s->path, aside);
 }
@@ -248,11 +263,12 @@ int store_new(const char *directory, store **ret)
 
         s->opened = try_open(s);
         if (s->opened == -EPROTONOSUPPORT)
-                log_message(LOG_ERR, "%s was written by a newer kratosd: use that one, or move the file away",
+                log_message(LOG_ERR,
+                        "%s was written by a newer kratosd: use that one, or move the file away",
                         s->path);
         else if (s->opened < 0)
-                log_message(LOG_ERR, "%s cannot be opened, so nobody of ours can log in: %s", s->path,
-                        strerror(-s->opened));
+                log_message(LOG_ERR, "%s cannot be opened, so nobody of ours can log in: %s",
+                        s->path, strerror(-s->opened));
         *ret = TAKE_PTR(s);
         return 0;
 }
@@ -354,7 +370,8 @@ static void read_row(sqlite3_stmt *statement, session_row *ret)
         column_string(statement, 5, ret->identity, sizeof(ret->identity));
         column_string(statement, 6, ret->session, sizeof(ret->session));
         ret->token_size = column_bytes(statement, 7, ret->token, sizeof(ret->token));
-        ret->has_login = column_bytes(statement, 8, ret->login_hash, LOGIN_HASH_SIZE) == LOGIN_HASH_SIZE;
+        ret->has_login =
+                column_bytes(statement, 8, ret->login_hash, LOGIN_HASH_SIZE) == LOGIN_HASH_SIZE;
         ret->posted = sqlite3_column_int64(statement, 9);
         ret->due = sqlite3_column_int64(statement, 10);
         ret->attempts = sqlite3_column_int(statement, 11);
@@ -418,7 +435,8 @@ int store_find_waiting(store *s, const char *user, session_row *ret)
         return query_row(statement, ret);
 }
 
-int store_each_id(store *s, enum row_state state, int (*each)(const char *id, void *userdata), void *userdata)
+int store_each_id(
+        store *s, enum row_state state, int (*each)(const char *id, void *userdata), void *userdata)
 {
         sqlite3_stmt *statement;
         int r = statement_get(s, EACH_ID, &statement), code = SQLITE_DONE;
@@ -456,7 +474,8 @@ int store_requeue(store *s)
 void store_tidy(store *s)
 {
         if (s->db)
-                (void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+                (void)sqlite3_wal_checkpoint_v2(
+                        s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
 int store_find_pin(store *s, const char *name, char ret_identity[static UUID_LENGTH + 1])

@@ -1,11 +1,12 @@
 /*
  * What the daemon must not forget: one row for each Kratos session that was made or may have been
  * made, from before its password is posted until Kratos has confirmed its end, and which identity a
- * name is pinned to. One SQLite file in the state directory. The store hears nothing of what its rows
- * mean beyond the states below; a row is a plain value that its reader owns.
+ * name is pinned to. One SQLite file in the state directory. The store hears nothing of what its
+ * rows mean beyond the states below; a row is a plain value that its reader owns.
  *
- * Every function answers -errno for a file that cannot be read or written now (-EROFS, -ENOSPC, -EIO,
- * -EUCLEAN for a corrupt one). A file that could not be opened is tried again when it is next needed.
+ * Every function answers -errno for a file that cannot be read or written now (-EROFS, -ENOSPC,
+ * -EIO, -EUCLEAN for a corrupt one). A file that could not be opened is tried again when it is next
+ * needed.
  */
 #pragma once
 
@@ -29,8 +30,9 @@ enum row_state {
 #define TOKEN_SEALED_MAX 512
 #define LOGIN_HASH_SIZE 32
 
-/* Times are microseconds of CLOCK_BOOTTIME: a wrong clock changes nothing. Rows of an earlier boot are
- * found in state ROW_REVOKING, due at once; rows of another machine (a copied image) are dropped. */
+/* Times are microseconds of CLOCK_BOOTTIME: a wrong clock changes nothing. Rows of an earlier boot
+ * are found in state ROW_REVOKING, due at once; rows of another machine (a copied image) are
+ * dropped. */
 typedef struct session_row {
         char id[ID_LENGTH + 1]; /* the nonce, and the id of the session and its lifeline */
         enum row_state state;
@@ -54,8 +56,8 @@ typedef struct session_row {
 /* CLOCK_BOOTTIME in microseconds. */
 int64_t boottime_usec(void);
 
-/* Makes the store of a directory. Fails only with -ENOMEM: a file that cannot be opened now is said in
- * the log. One that is corrupt is set aside under another name, which is said as well. */
+/* Makes the store of a directory. Fails only with -ENOMEM: a file that cannot be opened now is said
+ * in the log. One that is corrupt is set aside under another name, which is said as well. */
 int store_new(const char *directory, store **ret);
 store *store_free(store *s);
 DEFINE_CLEANUP(store *, store_free);
@@ -69,15 +71,17 @@ int store_delete(store *s, const char *id);
 int store_find(store *s, const char *id, session_row *ret);
 int store_find_login(store *s, const unsigned char hash[static LOGIN_HASH_SIZE], session_row *ret);
 
-/* The first row of a state by its due time, after skip others: to look at the few that come next. */
+/* The first row of a state by its due time, after skip others: to look at the few that come next.
+ */
 int store_find_due(store *s, enum row_state state, unsigned skip, session_row *ret);
 
 /* A row of a person that waits for the next login (DUE_NEVER). */
 int store_find_waiting(store *s, const char *user, session_row *ret);
 
-/* Calls back with the id of every row of a state; a negative result ends it and is returned. Rows may be
- * changed only after it has returned. */
-int store_each_id(store *s, enum row_state state, int (*each)(const char *id, void *userdata), void *userdata);
+/* Calls back with the id of every row of a state; a negative result ends it and is returned. Rows
+ * may be changed only after it has returned. */
+int store_each_id(store *s, enum row_state state, int (*each)(const char *id, void *userdata),
+        void *userdata);
 
 /* After a start: whatever was posted by an earlier daemon is to be looked for. */
 int store_abandon_posted(store *s);

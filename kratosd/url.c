@@ -26,7 +26,8 @@ static bool is_loopback(const char *host)
 
         if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
                 return true;
-        return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+        return inet_pton(AF_INET, host, &address) == 1 &&
+               ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
 /* A path is kept without the slash at its end, for the paths of the API begin with one. */
@@ -72,8 +73,9 @@ static int check_plain(CURLU *url, const char *host, const char **ret_why)
 
         if (curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
                 !is_loopback(host) || strtoul(port, NULL, 10) >= PRIVILEGED_PORTS)
-                return invalid(ret_why, "plain http is only for a loopback address with a port below "
-                                        "1024; use https:// or unix:");
+                return invalid(ret_why,
+                        "plain http is only for a loopback address with a port below "
+                        "1024; use https:// or unix:");
         return 0;
 }
 

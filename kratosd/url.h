@@ -1,6 +1,6 @@
 /*
- * The address of a Kratos server, as PublicURL= and AdminURL= give it: where to connect, and what to
- * put before each path. Owned by the configuration that names it.
+ * The address of a Kratos server, as PublicURL= and AdminURL= give it: where to connect, and what
+ * to put before each path. Owned by the configuration that names it.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /*
- * What the daemon answers when it does not fail: the named results of logins, accounts and sessions,
- * above 0 as everywhere (STYLE 2). kratosd/bus.c maps each to an error name of the interface.
+ * What the daemon answers when it does not fail: the named results of logins, accounts and
+ * sessions, above 0 as everywhere (STYLE 2). kratosd/bus.c maps each to an error name of the
+ * interface.
  */
 #pragma once
 

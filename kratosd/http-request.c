@@ -1,0 +1,256 @@
+#include "http-request.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+/* All response headers together, in bytes. */
+#define HEADERS_MAX ((size_t)64 * 1024)
+
+/* CURLOPT_WRITEFUNCTION: a body over the limit ends the transfer. */
+static size_t take_body(char *bytes, size_t one, size_t size, void *userdata)
+{
+        http_request *request = userdata;
+
+        (void)one;
+        return secret_append(request->response, bytes, size) < 0 ? 0 : size;
+}
+
+/* CURLOPT_HEADERFUNCTION: they are only counted. */
+static size_t take_header(char *bytes, size_t one, size_t size, void *userdata)
+{
+        http_request *request = userdata;
+
+        (void)bytes;
+        (void)one;
+        request->header_bytes += size;
+        return request->header_bytes > HEADERS_MAX ? 0 : size;
+}
+
+/* CURLOPT_OPENSOCKETFUNCTION: keeps the descriptor, because no later hook is told of it in time. */
+static curl_socket_t open_socket(
+        void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
+{
+        http_request *request = userdata;
+        int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                address->protocol);
+
+        (void)purpose;
+        if (fd < 0)
+                return CURL_SOCKET_BAD;
+        request->socket = fd;
+        return fd;
+}
+
+/* CURLOPT_PREREQFUNCTION: called with a connection, before anything is sent on it. One that is
+ * reused was checked by the request that opened it. (rule 30) */
+static int check_peer(void *userdata, char *peer_ip, char *own_ip, int peer_port, int own_port)
+{
+        http_request *request = userdata;
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+
+        (void)peer_ip;
+        (void)own_ip;
+        (void)peer_port;
+        (void)own_port;
+        /* libcurl repeats a request whose kept connection ends without a byte of an answer. A login
+         * that was posted twice would be two sessions, of which we would know one. */
+        if (request->tries++ > 0 && request->once) {
+                request->stale = true;
+                return CURL_PREREQFUNC_ABORT;
+        }
+        if (!request->check_peer || request->socket == CURL_SOCKET_BAD)
+                return CURL_PREREQFUNC_OK;
+        if (getsockopt(request->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+                (peer.uid != 0 && peer.uid != request->server_uid))
+                return CURL_PREREQFUNC_ABORT;
+        return CURL_PREREQFUNC_OK;
+}
+
+static bool is_writable_by_others(const struct stat *st, uid_t server_uid)
+{
+        return (st->st_uid != 0 && st->st_uid != server_uid) || (st->st_mode & S_IWOTH) ||
+               ((st->st_mode & S_IWGRP) && st->st_gid != 0);
+}
+
+/* A socket counts only where nobody but root and ServerUser= could have put another: in each folder
+ * on the way to it. One that is not there fails when it is connected to. */
+static int check_folders(const char *socket, uid_t server_uid)
+{
+        _cleanup_free_ char *copy = strdup(socket), *path = NULL;
+        struct stat st;
+
+        if (!copy)
+                return -ENOMEM;
+        *(strrchr(copy, '/') + 1) = '\0';
+        path = realpath(copy, NULL);
+        if (!path)
+                return errno == ENOMEM ? -ENOMEM : 0;
+        for (char *slash = path + strlen(path); slash; slash = strrchr(path, '/')) {
+                *slash = '\0';
+                if (stat(*path ? path : "/", &st) < 0 || is_writable_by_others(&st, server_uid))
+                        return -EPERM;
+        }
+        return 0;
+}
+
+__attribute__((format(printf, 2, 3))) static int add_header(
+        http_request *request, const char *format, ...)
+{
+        _cleanup_free_ char *header = NULL;
+        struct curl_slist *headers;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&header, format, ap);
+        va_end(ap);
+        if (r < 0)
+                return -ENOMEM;
+        headers = curl_slist_append(request->headers, header);
+        explicit_bzero(header, strlen(header));
+        if (!headers)
+                return -ENOMEM;
+        request->headers = headers;
+        return 0;
+}
+
+static int add_headers(http_request *request, const http_ask *ask)
+{
+        int r = add_header(request, "Accept: application/json");
+
+        if (r == 0)
+                r = add_header(request, "User-Agent: %s", ask->user_agent ?: "kratosd/" VERSION);
+        if (r == 0 && ask->client_ip)
+                r = add_header(request, "X-Real-IP: %s", ask->client_ip);
+        if (r == 0 && ask->token)
+                r = add_header(request, "X-Session-Token: %s", secret_data(ask->token));
+        if (r == 0 && ask->body)
+                r = add_header(request, "Content-Type: application/json");
+        return r < 0 ? r : add_header(request, "Expect:");
+}
+
+/* True if every option was taken; libcurl fails here only for want of memory. */
+static bool set_transport(http_request *request, const http_ask *ask)
+{
+        CURL *easy = request->easy;
+        const config *c = ask->config;
+        bool ok = true;
+
+        ok &= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+        ok &= curl_easy_setopt(easy, CURLOPT_PROXY, c->proxy ?: "") == CURLE_OK;
+        ok &= curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK;
+        if (c->ca_file)
+                ok &= curl_easy_setopt(easy, CURLOPT_CAINFO, c->ca_file) == CURLE_OK;
+        if (ask->server->socket)
+                ok &= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, ask->server->socket) ==
+                      CURLE_OK;
+        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(c->connect_timeout_usec / 1000));
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(ask->deadline_usec / 1000) ?: 1L);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, request);
+        curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, check_peer);
+        curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
+        return ok;
+}
+
+static bool set_request(http_request *request, const http_ask *ask, const char *url)
+{
+        CURL *easy = request->easy;
+        bool ok = true;
+
+        ok &= curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
+        if (ask->body) {
+                curl_easy_setopt(easy, CURLOPT_POST, 1L);
+                curl_easy_setopt(easy, CURLOPT_POSTFIELDS, secret_data(ask->body));
+                curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)secret_size(ask->body));
+        }
+        ok &= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, ask->method) == CURLE_OK;
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
+        curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
+        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+        curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
+        curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+        curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
+        return ok;
+}
+
+int http_request_new(const http_ask *ask, http_request **ret)
+{
+        _cleanup_request_ http_request *request = calloc(1, sizeof(http_request));
+        _cleanup_free_ char *url = NULL;
+        int r;
+
+        if (!request)
+                return -ENOMEM;
+        request->socket = CURL_SOCKET_BAD;
+        request->check_peer = ask->server->socket;
+        request->server_uid = ask->config->server_uid;
+        request->once = strcmp(ask->method, "POST") == 0;
+        if (ask->server->socket) {
+                r = check_folders(ask->server->socket, ask->config->server_uid);
+                if (r < 0)
+                        return r;
+        }
+        r = secret_new(ask->body_max, &request->response);
+        if (r < 0)
+                return r;
+        request->easy = curl_easy_init();
+        if (!request->easy || asprintf(&url, "%s%s", ask->server->base, ask->path) < 0)
+                return -ENOMEM;
+        r = add_headers(request, ask);
+        if (r < 0)
+                return r;
+        if (!set_transport(request, ask) || !set_request(request, ask, url))
+                return -ENOMEM;
+        *ret = TAKE_PTR(request);
+        return 0;
+}
+
+/* Retry-After, as libcurl reads it (RFC 9110 §10.2.3), or Ory Network's own header, in seconds. */
+static unsigned retry_after(CURL *easy)
+{
+        struct curl_header *reset;
+        curl_off_t seconds = 0;
+
+        curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+        if (seconds == 0 && curl_easy_header(easy, "x-ratelimit-reset", 0, CURLH_HEADER, -1,
+                                    &reset) == CURLHE_OK)
+                seconds = strtol(reset->value, NULL, 10);
+        return seconds < 1 ? 1 : seconds > UINT16_MAX ? UINT16_MAX : (unsigned)seconds;
+}
+
+static enum http_result result_of(const http_request *request, CURLcode code, long sent)
+{
+        if (code == CURLE_OK)
+                return HTTP_ANSWERED;
+        if (request->stale)
+                return HTTP_STALE;
+        return sent > 0 ? HTTP_BROKEN : HTTP_NOT_SENT;
+}
+
+http_answer http_request_answer(const http_request *request, CURLcode code)
+{
+        http_answer answer = { .body = request->response };
+        long status = 0, sent = 0;
+
+        curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &sent);
+        answer.result = result_of(request, code, sent);
+        answer.status = (unsigned)status;
+        answer.retry_after_sec = status == 429 ? retry_after(request->easy) : 0;
+        answer.error = request->error[0] ? request->error : curl_easy_strerror(code);
+        return answer;
+}
+
+void http_request_isolate(http_request *request)
+{
+        curl_easy_setopt(request->easy, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(request->easy, CURLOPT_FORBID_REUSE, 1L);
+}
