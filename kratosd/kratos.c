@@ -7,6 +7,8 @@
 #include "call.h"
 #include "timespan.h"
 
+#define HTTP_NO_CONTENT 204
+
 /* For everything that nobody waits for. */
 #define PATIENT_USEC (15 * USEC_PER_SEC)
 
@@ -141,9 +143,12 @@ int kratos_submit_password(kratos *k, const kratos_submission *s, kratos_login_d
         return call_start(TAKE_PTR(call), ret);
 }
 
-static bool finish_plain(kratos_call *call, int outcome, const http_answer *answer)
+/* Whatever is revoked is confirmed by 204, in both ages and on both APIs. A 200 with a page comes
+ * from somebody in between, who revoked nothing. */
+static bool finish_delete(kratos_call *call, int outcome, const http_answer *answer)
 {
-        (void)answer;
+        if (outcome == KRATOS_OK && answer->status != HTTP_NO_CONTENT)
+                outcome = KRATOS_BAD_ANSWER;
         call->then.done(outcome, call->userdata);
         return true;
 }
@@ -154,12 +159,12 @@ static bool finish_plain(kratos_call *call, int outcome, const http_answer *answ
 static bool finish_logout(kratos_call *call, int outcome, const http_answer *answer)
 {
         if (outcome != KRATOS_NOT_FOUND || call->old_form)
-                return finish_plain(call, outcome, answer);
+                return finish_delete(call, outcome, answer);
         call->old_form = true;
         call->tried = 0;
         snprintf(call->path, sizeof(call->path), "/sessions");
         if (call_attempt(call) < 0)
-                return finish_plain(call, outcome, answer);
+                return finish_delete(call, outcome, answer);
         return false;
 }
 
@@ -192,7 +197,7 @@ int kratos_admin_delete_session(
         if (r < 0)
                 return r;
         snprintf(call->path, sizeof(call->path), "/admin/sessions/%s", session);
-        call->finish = finish_plain;
+        call->finish = finish_delete;
         call->then.done = done;
         call->userdata = userdata;
         return call_start(TAKE_PTR(call), ret);
@@ -263,7 +268,7 @@ int kratos_delete_session(kratos *k, const secret *token, const char *session, k
         if (r < 0)
                 return r;
         snprintf(call->path, sizeof(call->path), "/sessions/%s", session);
-        call->finish = finish_plain;
+        call->finish = finish_delete;
         call->then.done = done;
         call->userdata = userdata;
         return call_start(TAKE_PTR(call), ret);

@@ -140,14 +140,9 @@ static void run_answer(operation *taken)
         const char *id;
         int r, fd;
 
-        r = check_signature(o->message, "sh");
-        if (r == 0)
-                r = sd_bus_message_read(o->message, "sh", &id, &fd);
-        if (r > 0 && !id_is_valid(id))
-                r = -EINVAL;
-        if (r < 0)
-                return operation_answer(o, VERDICT_INVALID);
-        if (secret_from_memfd(fd, &answer) < 0)
+        if (check_signature(o->message, "sh") != 0 ||
+                sd_bus_message_read(o->message, "sh", &id, &fd) < 0 || !id_is_valid(id) ||
+                secret_from_memfd(fd, &answer) < 0)
                 return operation_answer(o, VERDICT_INVALID);
         r = login_answer(o->all->logins, o->caller, id, answer, on_answered, o);
         if (r != 0)
