@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
@@ -34,6 +35,13 @@ static void print_list_complaint(unsigned line, const char *sentence, void *user
         print_complaint(LOCAL_USERS_FILE, line, false, sentence, userdata);
 }
 
+/* systemd does not start a daemon again whose configuration has a mistake (kratosd.service), but does
+ * so after everything that may pass. */
+static int status_of(int error)
+{
+        return error == -ENOMEM || error == -EIO ? EX_OSERR : EX_CONFIG;
+}
+
 static int check_config(void)
 {
         _cleanup_config_ config *c = NULL;
@@ -50,9 +58,11 @@ static int check_config(void)
 static int run(void)
 {
         _cleanup_config_ config *c = NULL;
+        int r;
 
-        if (config_load(CONFIG_FILE, manager_complain, NULL, &c) < 0)
-                return EX_CONFIG;
+        r = config_load(CONFIG_FILE, manager_complain, NULL, &c);
+        if (r < 0)
+                return status_of(r);
         return manager_run(c) < 0 ? EX_OSERR : EX_OK;
 }
 

@@ -37,7 +37,9 @@ def files_of(name: str) -> list[str]:
     path, colons, test = name.partition("::")
     if (TREE / path).is_file():
         return [str((TREE / path).resolve().relative_to(TREE)) + colons + test]
-    if (TESTS / name).is_dir():
+    if (TREE / name).is_dir():
+        found = sorted((TREE / name).rglob("test_*.py"))
+    elif (TESTS / name).is_dir():
         found = sorted((TESTS / name).rglob("test_*.py"))
     else:
         found = sorted(TESTS.rglob(f"test_{name.removeprefix('test_')}*.py"))
@@ -136,7 +138,9 @@ def read_report(file: str, report: Path) -> Result:
         else:
             outcome = "passed"
         setattr(result, outcome, getattr(result, outcome) + 1)
-        line = f"{SYMBOLS[outcome]} {case.get('name')}"
+        group = (case.get("classname") or "").rpartition(".")[2]
+        group = "" if group.startswith("test_") else group + "::"
+        line = f"{SYMBOLS[outcome]} {group}{case.get('name')}"
         if outcome == "skipped":
             line += f": {kinds['skipped'].get('message')}"
         result.lines.append(line)

@@ -331,13 +331,14 @@ def byte_order_mark() -> Fault:
 
 
 def paths(value: Json, here: Path = ()) -> Iterator[Path]:
-    """The path of every member of a JSON value, at every depth."""
+    """The path of every member and element of a JSON value, at every depth."""
     if isinstance(value, dict):
         for key, member in value.items():
             yield (*here, key)
             yield from paths(member, (*here, key))
     elif isinstance(value, list):
         for index, member in enumerate(value):
+            yield (*here, index)
             yield from paths(member, (*here, index))
 
 

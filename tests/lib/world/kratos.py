@@ -108,7 +108,7 @@ class Kratos(Service):
         override = WORLD / f"{self.name}.json"
         override.write_text(json.dumps(self._configuration()))
         common = ["--config", str(FILES / "kratos.yml"), "--config", str(override)]
-        env = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(WORLD / "home-of-kratos"), "LANG": "C.UTF-8"}
         if self.dsn != "memory":
             self._migrate(common, env)
         self.spawn([kratos_program(), "serve", "--dev", "--sqa-opt-out", *common], env=env)

@@ -98,17 +98,16 @@ class Service:
 
     def kill(self) -> None:
         """kill -9."""
-        if self.running:
-            self.signal(signal.SIGKILL)
+        if self.process:
+            self.process.send_signal(signal.SIGKILL)
             self.wait()
 
     def stop(self, timeout: float = 10.0) -> int:
         """Asks it to end. Returns the exit status; one that does not end is killed, and told of."""
         if not self.process:
             return 0
-        if self.running:
-            self.signal(signal.SIGTERM)
-            self.resume()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGCONT)
         try:
             return self.wait(timeout)
         except subprocess.TimeoutExpired:
