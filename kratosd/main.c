@@ -35,8 +35,8 @@ static void print_list_complaint(unsigned line, const char *sentence, void *user
         print_complaint(LOCAL_USERS_FILE, line, false, sentence, userdata);
 }
 
-/* systemd does not start a daemon again whose configuration has a mistake (kratosd.service), but does
- * so after everything that may pass. */
+/* systemd does not start a daemon again whose configuration has a mistake (kratosd.service), but
+ * does so after everything that may pass. */
 static int status_of(int error)
 {
         return error == -ENOMEM || error == -EIO ? EX_OSERR : EX_CONFIG;
