@@ -21,6 +21,22 @@ DEFINE_CLEANUP(json_tokener *, json_tokener_free);
 #define _cleanup_json_ _cleanup_(json_object_putp)
 #define _cleanup_tokener_ _cleanup_(json_tokener_freep)
 
+const char *kratos_outcome_reason(int outcome)
+{
+        switch (outcome) {
+        case KRATOS_UNREACHABLE:
+                return "kratos-unreachable";
+        case KRATOS_NO_ANSWER:
+                return "kratos-timeout";
+        case KRATOS_RATE_LIMITED:
+                return "kratos-rate-limited";
+        case KRATOS_BAD_ANSWER:
+                return "kratos-bad-answer";
+        default:
+                return outcome < 0 ? "internal-fault" : "kratos-error";
+        }
+}
+
 /* How many "name": value pairs stand in a text that is known to be JSON. */
 static size_t count_pairs(const char *body, size_t size)
 {

@@ -31,6 +31,10 @@ enum kratos_outcome {
         KRATOS_UNREACHABLE, /* nothing was sent */
 };
 
+/* The reason code (doc/journal.md) for an outcome that decides nothing; an -errno is a fault of
+ * ours. */
+const char *kratos_outcome_reason(int outcome);
+
 /* Flow ids are UUIDs. */
 typedef struct kratos_flow {
         char id[UUID_LENGTH + 1];

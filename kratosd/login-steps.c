@@ -148,23 +148,6 @@ static int64_t time_left(const login *l)
 
 static void post(login *l);
 
-/* What a failed request means for a login: nothing was decided about the password. */
-static const char *unavailable_reason(int outcome)
-{
-        switch (outcome) {
-        case KRATOS_UNREACHABLE:
-                return "kratos-unreachable";
-        case KRATOS_NO_ANSWER:
-                return "kratos-timeout";
-        case KRATOS_RATE_LIMITED:
-                return "kratos-rate-limited";
-        case KRATOS_BAD_ANSWER:
-                return "kratos-bad-answer";
-        default:
-                return "kratos-error";
-        }
-}
-
 static void refuse_start(login *l, int error)
 {
         if (error == -EBUSY)
@@ -193,7 +176,7 @@ static void on_flow(int outcome, const kratos_flow *flow, void *userdata)
         else if (outcome < 0)
                 login_refuse(l, outcome, "internal-fault");
         else
-                login_refuse(l, VERDICT_UNAVAILABLE, unavailable_reason(outcome));
+                login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(outcome));
 }
 
 int login_fetch_flow(login *l)
@@ -298,7 +281,7 @@ static void lose(login *l, const kratos_login_reply *reply)
                 (void)try_again(l);
                 return;
         }
-        login_refuse(l, VERDICT_UNAVAILABLE, unavailable_reason(reply->outcome));
+        login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(reply->outcome));
 }
 
 static void on_posted(const kratos_login_reply *reply, void *userdata)
@@ -329,7 +312,7 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         if (reply->outcome < 0)
                 login_refuse(l, reply->outcome, "internal-fault");
         else
-                login_refuse(l, VERDICT_UNAVAILABLE, unavailable_reason(reply->outcome));
+                login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(reply->outcome));
 }
 
 /* The remote host as Kratos may store it: an address, never a name (kratos-contract §7). */

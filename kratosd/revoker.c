@@ -62,22 +62,6 @@ static event_facts facts_of(const session_row *row)
                 .session = row->session };
 }
 
-static const char *reason_of(int outcome)
-{
-        switch (outcome) {
-        case KRATOS_UNREACHABLE:
-                return "kratos-unreachable";
-        case KRATOS_NO_ANSWER:
-                return "kratos-timeout";
-        case KRATOS_RATE_LIMITED:
-                return "kratos-rate-limited";
-        case KRATOS_BAD_ANSWER:
-                return "kratos-bad-answer";
-        default:
-                return outcome < 0 ? "internal-fault" : "kratos-error";
-        }
-}
-
 static void wake_in(revoker *r, uint64_t usec)
 {
         sd_event_source_set_time_relative(r->timer, usec);
@@ -140,7 +124,7 @@ static void postpone(job *j, int outcome)
         bool first = row->attempts == 0;
 
         if (first)
-                log_event(EVENT_REVOCATION_POSTPONED, &facts, reason_of(outcome));
+                log_event(EVENT_REVOCATION_POSTPONED, &facts, kratos_outcome_reason(outcome));
         if (is_outage(outcome) || !j->stored) {
                 pause_all(r);
         } else {

@@ -1,5 +1,5 @@
-/* Kratos's answers: whatever a server sends, what is taken from it has its form. The first byte says
- * which kind of answer it is; the next two of an error are its status. */
+/* Kratos's answers: whatever a server sends, what is taken from it has its form. The first byte
+ * says which kind of answer it is; the next two of an error are its status. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
