@@ -65,18 +65,39 @@ static int count_member(json_object *value, int flags, json_object *parent, cons
         return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
+/* Parses a body of any type; NULL for the JSON null. A NUL would end it for json-c, and whatever
+ * came after would go unread. A value at the very end, such as null, is complete only with a byte
+ * after it. */
+static int parse_value(const char *body, size_t size, json_object **ret)
+{
+        _cleanup_tokener_ json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+        _cleanup_json_ json_object *value = NULL;
+
+        if (!tokener)
+                return -ENOMEM;
+        if (memchr(body, 0, size))
+                return KRATOS_BAD_ANSWER;
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        value = json_tokener_parse_ex(tokener, body, (int)size);
+        if (json_tokener_get_error(tokener) == json_tokener_continue)
+                value = json_tokener_parse_ex(tokener, "\n", 1);
+        if (json_tokener_get_error(tokener) != json_tokener_success)
+                return KRATOS_BAD_ANSWER;
+        *ret = TAKE_PTR(value);
+        return 0;
+}
+
 /* Parses an object. A name that stands twice in one object is refused: which of the two counts is a
  * question that no two readers answer alike. */
 static int parse(const char *body, size_t size, json_object **ret)
 {
-        _cleanup_tokener_ json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
         _cleanup_json_ json_object *object = NULL;
         size_t members = 0;
+        int r;
 
-        if (!tokener)
-                return -ENOMEM;
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        object = json_tokener_parse_ex(tokener, body, (int)size);
+        r = parse_value(body, size, &object);
+        if (r != 0)
+                return r;
         if (!json_object_is_type(object, json_type_object))
                 return KRATOS_BAD_ANSWER;
         if (json_c_visit(object, 0, count_member, &members) < 0 ||
@@ -170,18 +191,14 @@ static int read_token(json_object *value, secret **ret)
  * the oldest Kratos had none. */
 static int read_identity(json_object *session, kratos_login *ret)
 {
-        json_object *identity = member(session, "identity"), *state = member(identity, "state"),
-                    *name;
+        json_object *identity = member(session, "identity"), *state = NULL, *name;
 
         if (!identity)
                 return json_object_object_get_ex(session, "identity", NULL) ? 0 : KRATOS_BAD_ANSWER;
         if (!copy_uuid(member(identity, "id"), ret->identity))
                 return KRATOS_BAD_ANSWER;
-        if (state) {
-                const char *word = text(state);
-
-                ret->inactive_identity = !word || strcmp(word, "active") != 0;
-        }
+        if (json_object_object_get_ex(identity, "state", &state))
+                ret->inactive_identity = !text(state) || strcmp(text(state), "active") != 0;
         name = member(member(member(identity, "metadata_public"), "posix"), "name");
         if (text(name) && user_name_is_valid(text(name)))
                 memcpy(ret->posix_name, text(name), strlen(text(name)) + 1);
@@ -288,14 +305,13 @@ int answer_error(unsigned status, const char *body, size_t size)
 int answer_find_session(const char *body, size_t size, const char *nonce, const char *session,
         char ret[static UUID_LENGTH + 1])
 {
-        _cleanup_tokener_ json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
         _cleanup_json_ json_object *list = NULL;
+        int r;
 
-        if (!tokener)
-                return -ENOMEM;
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        list = json_tokener_parse_ex(tokener, body, (int)size);
-        if (!list && json_tokener_get_error(tokener) == json_tokener_success)
+        r = parse_value(body, size, &list);
+        if (r != 0)
+                return r;
+        if (!list)
                 return KRATOS_NOT_FOUND; /* null: Kratos's empty list */
         if (!json_object_is_type(list, json_type_array))
                 return KRATOS_BAD_ANSWER;

@@ -99,6 +99,7 @@ void login_refuse(login *l, int verdict, const char *reason)
 static void give_row_up(login *l)
 {
         l->row_stored = false;
+        l->row.posted = boottime_usec();
         revoker_end(l->owner->revoker, &l->row);
 }
 
@@ -126,13 +127,12 @@ void login_renew_row(login *l)
 }
 
 /* What is about to be posted is on disk before it is. */
-static int store_row(login *l)
+int login_store_row(login *l)
 {
         int r;
 
         if (l->row_stored)
                 return 0;
-        l->row.posted = boottime_usec();
         r = store_insert(l->owner->store, &l->row);
         if (r == 0)
                 l->row_stored = true;
@@ -167,7 +167,6 @@ static void on_flow(int outcome, const kratos_flow *flow, void *userdata)
                 l->flow = *flow;
                 l->flow_taken = boottime_usec();
                 l->has_flow = true;
-                (void)store_row(l); /* while the person types; it is tried again before the post */
         }
         if (l->state != LOGIN_FETCHING)
                 return;
@@ -353,7 +352,7 @@ static void post(login *l)
 
         if (time_left(l) <= 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-timeout");
-        r = store_row(l);
+        r = login_store_row(l);
         if (r < 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "store-failed");
         l->state = LOGIN_POSTING;

@@ -64,6 +64,9 @@ void login_forget(login *l);
 /* Gives it a nonce, and with it a row of its own that stands for nothing yet. */
 void login_renew_row(login *l);
 
+/* Stores what is about to be posted, unless that is done. -errno. */
+int login_store_row(login *l);
+
 /* Asks Kratos for a flow. -errno where that cannot be begun. */
 int login_fetch_flow(login *l);
 

@@ -158,6 +158,9 @@ int login_begin(logins *all, uid_t caller, const char *user, const login_context
         /* Where no flow can be asked for now, the answer asks again. */
         if (!l->has_flow)
                 (void)login_fetch_flow(l);
+        /* While Kratos works on the flow, and the person types. It is tried again before the post.
+         */
+        (void)login_store_row(l);
         memcpy(ret_id, l->id, ID_LENGTH + 1);
         return 0;
 }

@@ -61,7 +61,7 @@ static const char *const sql[STATEMENTS] = {
         [FIND_WAITING] = "SELECT " COLUMNS
                          " FROM session WHERE state = 4 AND due = ?2 AND user = ?1 LIMIT 1",
         [EACH_ID] = "SELECT id FROM session WHERE state = ?1",
-        [ABANDON_POSTED] = "UPDATE session SET state = 4, due = 0 WHERE state = 1",
+        [ABANDON_POSTED] = "UPDATE session SET state = 4, due = 0, posted = ?1 WHERE state = 1",
         [REQUEUE] = "UPDATE session SET due = 0 WHERE state = 4 AND due <> 0",
         [DROP_OTHER_MACHINES] = "DELETE FROM session WHERE machine <> ?1",
         [REVOKE_OTHER_BOOTS] =
@@ -453,22 +453,23 @@ int store_each_id(
         return r < 0 ? r : code == SQLITE_DONE ? 0 : error_of(code);
 }
 
-static int run_plain(store *s, enum statement which)
-{
-        sqlite3_stmt *statement;
-        int r = statement_get(s, which, &statement);
-
-        return r < 0 ? r : run(statement);
-}
-
 int store_abandon_posted(store *s)
 {
-        return run_plain(s, ABANDON_POSTED);
+        sqlite3_stmt *statement;
+        int r = statement_get(s, ABANDON_POSTED, &statement);
+
+        if (r < 0)
+                return r;
+        sqlite3_bind_int64(statement, 1, boottime_usec());
+        return run(statement);
 }
 
 int store_requeue(store *s)
 {
-        return run_plain(s, REQUEUE);
+        sqlite3_stmt *statement;
+        int r = statement_get(s, REQUEUE, &statement);
+
+        return r < 0 ? r : run(statement);
 }
 
 void store_tidy(store *s)

@@ -45,8 +45,8 @@ typedef struct session_row {
         size_t token_size; /* 0: no token */
         unsigned char login_hash[LOGIN_HASH_SIZE];
         int has_login;
-        int64_t posted;
-        int64_t due; /* ROW_GRANTED: when it expires; ROW_REVOKING: when to try next */
+        int64_t posted; /* at the latest; 0 for an earlier boot */
+        int64_t due;    /* ROW_GRANTED: when it expires; ROW_REVOKING: when to try next */
         int attempts;
 } session_row;
 
@@ -83,7 +83,8 @@ int store_find_waiting(store *s, const char *user, session_row *ret);
 int store_each_id(store *s, enum row_state state, int (*each)(const char *id, void *userdata),
         void *userdata);
 
-/* After a start: whatever was posted by an earlier daemon is to be looked for. */
+/* After a start: whatever was posted by an earlier daemon is to be looked for. It counts as posted
+ * now, for Kratos may still be at work on it. */
 int store_abandon_posted(store *s);
 
 /* Whatever is to be revoked is due now, also what waited for a login. */

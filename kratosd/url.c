@@ -37,10 +37,44 @@ static void strip_slashes(char *text)
                 text[n - 1] = '\0';
 }
 
+static bool has_part(CURLU *url, CURLUPart part)
+{
+        _cleanup_part_ char *value = NULL;
+
+        return curl_url_get(url, part, &value, 0) == CURLUE_OK;
+}
+
+/* What may not stand in an address, of either kind. */
+static int check_parts(CURLU *url, const char **ret_why)
+{
+        if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD) ||
+                has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))
+                return invalid(ret_why, "an address has no user, password, query or fragment");
+        return 0;
+}
+
+/* The address as libcurl writes it, without a slash at its end. */
+static int take_base(CURLU *url, char **ret)
+{
+        _cleanup_part_ char *whole = NULL;
+        char *base;
+
+        if (curl_url_get(url, CURLUPART_URL, &whole, 0) != CURLUE_OK)
+                return -ENOMEM;
+        base = strdup(whole);
+        if (!base)
+                return -ENOMEM;
+        strip_slashes(base);
+        *ret = base;
+        return 0;
+}
+
 static int parse_unix(const char *text, server_url *ret, const char **ret_why)
 {
-        _cleanup_free_ char *socket = NULL, *base = NULL;
+        _cleanup_free_ char *socket = NULL, *written = NULL;
+        _cleanup_url_ CURLU *url = curl_url();
         const char *colon;
+        int r;
 
         text += strlen(UNIX_SCHEME);
         colon = strchrnul(text, ':');
@@ -48,22 +82,18 @@ static int parse_unix(const char *text, server_url *ret, const char **ret_why)
                 return invalid(ret_why, "a socket is written unix:/PATH/TO/SOCKET, or "
                                         "unix:/PATH/TO/SOCKET:/URL/PATH");
         socket = strndup(text, (size_t)(colon - text));
-        if (asprintf(&base, "http://localhost%s", *colon ? colon + 1 : "") < 0)
-                base = NULL;
-        if (!socket || !base)
+        if (asprintf(&written, "http://localhost%s", *colon ? colon + 1 : "") < 0)
+                written = NULL;
+        if (!url || !socket || !written)
                 return -ENOMEM;
-        strip_slashes(base);
-
-        ret->socket = TAKE_PTR(socket);
-        ret->base = TAKE_PTR(base);
-        return 0;
-}
-
-static bool has_part(CURLU *url, CURLUPart part)
-{
-        _cleanup_part_ char *value = NULL;
-
-        return curl_url_get(url, part, &value, 0) == CURLUE_OK;
+        if (curl_url_set(url, CURLUPART_URL, written, 0) != CURLUE_OK)
+                return invalid(ret_why, "the path behind the socket is no path of a URL");
+        r = check_parts(url, ret_why);
+        if (r == 0)
+                r = take_base(url, &ret->base);
+        if (r == 0)
+                ret->socket = TAKE_PTR(socket);
+        return r;
 }
 
 /* Plain http would show passwords to whoever listens, so only root may be able to. */
@@ -82,8 +112,7 @@ static int check_plain(CURLU *url, const char *host, const char **ret_why)
 int server_url_parse(const char *text, server_url *ret, const char **ret_why)
 {
         _cleanup_url_ CURLU *url = NULL;
-        _cleanup_part_ char *scheme = NULL, *host = NULL, *whole = NULL;
-        _cleanup_free_ char *base = NULL;
+        _cleanup_part_ char *scheme = NULL, *host = NULL;
         int r;
 
         if (strlen(text) > URL_MAX)
@@ -100,24 +129,17 @@ int server_url_parse(const char *text, server_url *ret, const char **ret_why)
                 (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0))
                 return invalid(ret_why, "an address is https://HOST[:PORT][/PATH], "
                                         "http://127.0.0.1:PORT or unix:/PATH");
-        if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD) ||
-                has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))
-                return invalid(ret_why, "an address has no user, password, query or fragment");
+        r = check_parts(url, ret_why);
+        if (r < 0)
+                return r;
         if (strcmp(scheme, "http") == 0) {
                 r = check_plain(url, host, ret_why);
                 if (r < 0)
                         return r;
         }
 
-        if (curl_url_get(url, CURLUPART_URL, &whole, 0) != CURLUE_OK)
-                return -ENOMEM;
-        base = strdup(whole);
-        if (!base)
-                return -ENOMEM;
-        strip_slashes(base);
-        ret->base = TAKE_PTR(base);
         ret->socket = NULL;
-        return 0;
+        return take_base(url, &ret->base);
 }
 
 void server_url_done(server_url *url)
