@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 
 #include "common/local-users.h"
@@ -15,6 +16,7 @@
 
 /* inih cuts a line into pieces of this size, so longer ones are refused here. */
 #define LINE_MAX_BYTES 190
+#define FILE_MAX_BYTES (64 * 1024)
 
 #define CONNECT_TIMEOUT_USEC (3 * USEC_PER_SEC)
 #define OPEN_TIMEOUT_USEC (300 * USEC_PER_SEC)
@@ -28,6 +30,8 @@ typedef struct reader {
         void *userdata;
         const char *name;
         FILE *file;
+        char *text; /* the line last read */
+        size_t capacity;
         unsigned line;
         bool pending; /* the line last read must yield a key, and has not yet */
 } reader;
@@ -92,16 +96,18 @@ static void set_servers(reader *r, const char *key, const char *value, size_t of
 
 static void set_path(reader *r, const char *key, const char *value, size_t offset)
 {
+        struct stat st;
+
         if (*value && *value != '/')
                 return mistaken(r, key, value, "an absolute path is wanted");
-        if (*value && access(value, R_OK) < 0)
-                return mistaken(r, key, value, "the file cannot be read");
+        if (*value && (stat(value, &st) < 0 || !S_ISREG(st.st_mode) || access(value, R_OK) < 0))
+                return mistaken(r, key, value, "there is no such file that can be read");
         set_text(r, (char **)((char *)r->config + offset), value);
 }
 
 static void set_proxy(reader *r, const char *key, const char *value, size_t offset)
 {
-        if (*value && strncmp(value, "http://", 7) != 0 && strncmp(value, "https://", 8) != 0)
+        if (*value && !proxy_is_valid(value))
                 return mistaken(
                         r, key, value, "a proxy is written http://HOST:PORT or https://HOST:PORT");
         set_text(r, (char **)((char *)r->config + offset), value);
@@ -198,22 +204,33 @@ static int take_key(void *userdata, const char *section, const char *key, const 
         return 1;
 }
 
-/* Notices what inih passes over in silence, or tells only of the first time. */
-static void check_line(reader *r, const char *line)
+static void reader_done(reader *r)
+{
+        fclosep(&r->file);
+        free(r->text);
+}
+
+/* Notices what inih passes over in silence, or tells only of the first time. False for a line that
+ * inih must not see. */
+static bool check_line(reader *r, const char *line, size_t size)
 {
         const char *text = line + strspn(line, " \t\r\n");
 
-        r->pending = false;
-        if (!*text || *text == '#' || *text == ';')
-                return;
-        if (!strchr(line, '\n') && !feof(r->file))
+        if (strlen(line) != size)
+                complain(r, false, "the line has a NUL in it");
+        else if (size > LINE_MAX_BYTES)
                 complain(r, false, "the line is longer than %d bytes", LINE_MAX_BYTES);
+        else if (!*text || *text == '#' || *text == ';')
+                return true;
         else if (text != line)
                 complain(r, false, "the line begins with a space: a value is written on one line");
         else if (*text == '[' && !strchr(text, ']'))
                 complain(r, false, "a section is written [NAME]");
-        else
+        else {
                 r->pending = *text != '[';
+                return true;
+        }
+        return false;
 }
 
 static void settle_line(reader *r)
@@ -223,37 +240,55 @@ static void settle_line(reader *r)
         r->pending = false;
 }
 
-/* inih's reader: as fgets, and counts. */
+/* inih's reader: as fgets, but for whole lines, and it counts them. */
 static char *read_line(char *buffer, int size, void *userdata)
 {
         reader *r = userdata;
+        ssize_t n;
 
         settle_line(r);
-        if (!fgets(buffer, size < LINE_MAX_BYTES ? size : LINE_MAX_BYTES, r->file))
+        n = getline(&r->text, &r->capacity, r->file);
+        if (n < 0)
                 return NULL;
         r->line++;
-        check_line(r, buffer);
+        snprintf(buffer, (size_t)size, "%s", check_line(r, r->text, (size_t)n) ? r->text : "\n");
         return buffer;
+}
+
+/* Opens a file that is one, and not larger than any configuration is. */
+static int open_file(reader *r)
+{
+        struct stat st;
+
+        r->file = fopen(r->name, "re");
+        if (!r->file || fstat(fileno(r->file), &st) < 0) {
+                int error = errno;
+
+                complain(r, false, "cannot be opened: %s", strerror(error));
+                return -error;
+        }
+        if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
+                complain(r, false, "a file of at most %d bytes is wanted", FILE_MAX_BYTES);
+                return -EINVAL;
+        }
+        return 0;
 }
 
 static int read_file(const char *name, config *c, config_complaint complaint, void *userdata)
 {
-        _cleanup_fclose_ FILE *file = fopen(name, "re");
-        reader r = {
-                .config = c, .complain = complaint, .userdata = userdata, .name = name, .file = file
+        _cleanup_(reader_done) reader r = {
+                .config = c, .complain = complaint, .userdata = userdata, .name = name
         };
+        int error;
 
-        if (!file) {
-                int error = errno;
-
-                complain(&r, false, "cannot be opened: %s", strerror(error));
-                return -error;
-        }
+        error = open_file(&r);
+        if (error < 0)
+                return error;
         /* Its result tells only of lines that are no key and no section: settle_line has told of
          * all. */
         (void)ini_parse_stream(read_line, &r, take_key, &r);
         settle_line(&r);
-        if (ferror(file)) {
+        if (ferror(r.file)) {
                 complain(&r, false, "cannot be read");
                 return -EIO;
         }

@@ -162,10 +162,11 @@ int manager_run(config *c)
                 log_message(LOG_ERR, "kratosd cannot start: %s", strerror(-r));
                 return r;
         }
+        /* Before the bus is there, which may be waiting for us (DESIGN §4), and before the many
+         * sessions of a busy host are taken over: nobody is served before that all the same. */
+        (void)sd_notify(0, "READY=1");
         take_over(&m);
         (void)local_users_check(LOCAL_USERS_FILE, complain_list, NULL);
-        /* Before the bus is there: it may be waiting for us (DESIGN §4). */
-        (void)sd_notify(0, "READY=1");
         r = sd_event_loop(m.event);
         (void)sd_notify(0, "STOPPING=1");
         return r;

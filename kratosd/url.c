@@ -142,6 +142,20 @@ int server_url_parse(const char *text, server_url *ret, const char **ret_why)
         return take_base(url, &ret->base);
 }
 
+bool proxy_is_valid(const char *text)
+{
+        _cleanup_url_ CURLU *url = curl_url();
+        _cleanup_part_ char *scheme = NULL, *path = NULL;
+        const char *why;
+
+        return url && strlen(text) <= URL_MAX &&
+               curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
+               curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+               (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
+               curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK && strcmp(path, "/") == 0 &&
+               check_parts(url, &why) == 0;
+}
+
 void server_url_done(server_url *url)
 {
         free(url->base);

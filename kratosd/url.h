@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/cleanup.h"
@@ -19,6 +20,9 @@ typedef struct server_url {
  * ordinary program can take while Kratos is down (rule 30), or unix:/SOCKET[:/PATH]. On failure
  * returns -EINVAL with a sentence in *ret_why that says what would be right, or -ENOMEM. */
 int server_url_parse(const char *text, server_url *ret, const char **ret_why);
+
+/* True for http://HOST[:PORT] or https://HOST[:PORT]. */
+bool proxy_is_valid(const char *text);
 
 /* Frees what the address owns, not the struct itself. */
 void server_url_done(server_url *url);
