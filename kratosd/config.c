@@ -101,7 +101,7 @@ static void set_path(reader *r, const char *key, const char *value, size_t offse
         if (*value && *value != '/')
                 return mistaken(r, key, value, "an absolute path is wanted");
         if (*value && (stat(value, &st) < 0 || !S_ISREG(st.st_mode) || access(value, R_OK) < 0))
-                return mistaken(r, key, value, "there is no such file that can be read");
+                return mistaken(r, key, value, "the file cannot be read, or is none");
         set_text(r, (char **)((char *)r->config + offset), value);
 }
 
