@@ -271,12 +271,25 @@ static int flow_outcome(json_object *flow)
         return member(flow, "ui") ? KRATOS_DENIED : KRATOS_REFUSED;
 }
 
-/* Shape A: an error. Kratos up to 26.2 says "inactive" by 401 with the identity's id. */
+/* Shape A: Kratos's own word for a status repeats it as a number. A gateway's page does not. */
+static bool is_own_word(json_object *error, unsigned status)
+{
+        json_object *code = member(error, "code");
+
+        return json_object_is_type(code, json_type_int) &&
+               json_object_get_int64(code) == (int64_t)status;
+}
+
+/* Kratos up to 26.2 says "inactive" by 401 with the identity's id. */
 static int error_outcome(unsigned status, json_object *error)
 {
         if (status == 401 && member(member(error, "details"), "identity_id"))
                 return KRATOS_INACTIVE;
-        return status == 403 && error ? KRATOS_FORBIDDEN : KRATOS_REFUSED;
+        if (status == 403 && is_own_word(error, status))
+                return KRATOS_FORBIDDEN;
+        if (status == 404 && is_own_word(error, status))
+                return KRATOS_NOT_FOUND;
+        return status == 404 ? KRATOS_NO_SUCH_PATH : KRATOS_REFUSED;
 }
 
 int answer_error(unsigned status, const char *body, size_t size)
@@ -288,18 +301,17 @@ int answer_error(unsigned status, const char *body, size_t size)
                 return KRATOS_FAULT;
         if (status == 429)
                 return KRATOS_RATE_LIMITED;
-        if (status == 404 || status == 405)
-                return KRATOS_NOT_FOUND;
+        if (status == 405)
+                return KRATOS_NO_SUCH_PATH;
         if (status == 410)
                 return KRATOS_FLOW_GONE;
 
         r = parse(body, size, &answer);
         if (r < 0)
                 return r;
-        if (r != 0)
-                return KRATOS_REFUSED;
-        return status == 400 ? flow_outcome(answer)
-                             : error_outcome(status, member(answer, "error"));
+        if (status == 400)
+                return r == 0 ? flow_outcome(answer) : KRATOS_REFUSED;
+        return error_outcome(status, r == 0 ? member(answer, "error") : NULL);
 }
 
 int answer_find_session(const char *body, size_t size, const char *nonce, const char *session,

@@ -20,8 +20,10 @@ enum kratos_outcome {
         KRATOS_INACTIVE,        /* the identity is switched off */
         KRATOS_FLOW_GONE,       /* the flow expired, was used or never was: take a new one */
         KRATOS_RATE_LIMITED,    /* 429 */
-        KRATOS_NOT_FOUND,       /* 404, 405: no such thing, or no such path in this age of Kratos */
-        KRATOS_FORBIDDEN,       /* 403 with Kratos's own error body */
+        KRATOS_NOT_FOUND,       /* 404 in Kratos's own words: it has no such thing */
+        KRATOS_NO_SUCH_PATH, /* any other 404, and 405: another age of Kratos, or not Kratos at all
+                              */
+        KRATOS_FORBIDDEN,    /* 403 in Kratos's own words */
         KRATOS_DENIED,  /* a flow that says no for another reason: a hook, an unverified address */
         KRATOS_REFUSED, /* another 4xx, or an answer that no Kratos gives */
         KRATOS_FAULT,   /* 5xx: the request may have had its effect */

@@ -158,7 +158,7 @@ static bool finish_delete(kratos_call *call, int outcome, const http_answer *ans
  * sent here; its 401 then says nothing about the session. (kratos-contract §8) */
 static bool finish_logout(kratos_call *call, int outcome, const http_answer *answer)
 {
-        if (outcome != KRATOS_NOT_FOUND || call->old_form)
+        if ((outcome != KRATOS_NOT_FOUND && outcome != KRATOS_NO_SUCH_PATH) || call->old_form)
                 return finish_delete(call, outcome, answer);
         call->old_form = true;
         call->tried = 0;

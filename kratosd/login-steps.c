@@ -133,6 +133,7 @@ int login_store_row(login *l)
 
         if (l->row_stored)
                 return 0;
+        l->row.posted = boottime_usec();
         r = store_insert(l->owner->store, &l->row);
         if (r == 0)
                 l->row_stored = true;

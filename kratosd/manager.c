@@ -14,11 +14,16 @@
 #include "seal.h"
 #include "session.h"
 #include "store.h"
+#include "timespan.h"
 
 #define STATE_DIRECTORY "/var/lib/kratosd"
+#define TAKE_OVER_RETRY_USEC (5 * USEC_PER_SEC)
 
 typedef struct manager {
         sd_event *event;
+        sd_event_source *again; /* takes over what an earlier daemon left */
+        bool said;              /* that this failed */
+        int64_t start;          /* CLOCK_BOOTTIME, microseconds */
         store *store;
         sealer *sealer;
         kratos *kratos;
@@ -55,6 +60,7 @@ static void manager_done(manager *m)
         kratos_free(m->kratos);
         sealer_free(m->sealer);
         store_free(m->store);
+        sd_event_source_disable_unref(m->again);
         sd_event_unref(m->event);
 }
 
@@ -99,10 +105,46 @@ static int take_signals(manager *m)
         return sd_event_add_signal(m->event, NULL, SIGHUP, on_reload, m);
 }
 
+/* What an earlier daemon left: live sessions are watched again, all else is revoked. A store that
+ * cannot be read or written now is asked again later; it keeps nobody else from logging in (rule
+ * 23). */
+static void take_over(manager *m)
+{
+        int abandoned = store_abandon_posted(m->store, m->start);
+        int r = sessions_start(m->sessions);
+
+        revoker_retry_all(m->revoker);
+        if (r == 0)
+                r = abandoned;
+        if (r == 0)
+                return;
+        if (!m->said)
+                log_message(LOG_ERR, "Sessions of before cannot all be taken over yet: %s",
+                        strerror(-r));
+        m->said = true;
+        sd_event_source_set_time_relative(m->again, TAKE_OVER_RETRY_USEC);
+        sd_event_source_set_enabled(m->again, SD_EVENT_ONESHOT);
+}
+
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        (void)source;
+        (void)usec;
+        take_over(userdata);
+        return 0;
+}
+
 static int make_parts(manager *m, config *c)
 {
         int r;
 
+        m->start = boottime_usec();
+        r = sd_event_add_time_relative(
+                m->event, &m->again, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_again, m);
+        if (r >= 0)
+                r = sd_event_source_set_priority(m->again, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r < 0)
+                return r;
         r = store_new(STATE_DIRECTORY, &m->store);
         if (r < 0)
                 return r;
@@ -130,21 +172,6 @@ static int make_parts(manager *m, config *c)
         return bus_face_new(m->event, BUS_USER, m->logins, m->sessions, &m->user_face);
 }
 
-/* What an earlier daemon left: live sessions are watched again, all else is revoked. A store that
- * cannot be read now keeps nobody else from logging in (rule 23). */
-static void take_over(manager *m)
-{
-        int r;
-
-        r = store_abandon_posted(m->store);
-        if (r == 0)
-                r = sessions_start(m->sessions);
-        if (r < 0)
-                log_message(LOG_ERR, "Sessions of before could not all be taken over: %s",
-                        strerror(-r));
-        revoker_retry_all(m->revoker);
-}
-
 int manager_run(config *c)
 {
         _cleanup_(manager_done) manager m = { 0 };
@@ -165,7 +192,6 @@ int manager_run(config *c)
         /* Before the bus is there, which may be waiting for us (DESIGN §4), and before the many
          * sessions of a busy host are taken over: nobody is served before that all the same. */
         (void)sd_notify(0, "READY=1");
-        take_over(&m);
         (void)local_users_check(LOCAL_USERS_FILE, complain_list, NULL);
         r = sd_event_loop(m.event);
         (void)sd_notify(0, "STOPPING=1");

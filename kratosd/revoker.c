@@ -85,11 +85,22 @@ static void end_job(job *j)
 
         TAILQ_REMOVE(&r->running, j, jobs);
         r->n_running--;
-        if (!j->stored)
-                TAILQ_INSERT_TAIL(&r->unsaved, j, jobs);
-        else
+        if (j->stored) {
                 job_free(j);
+        } else {
+                TAILQ_INSERT_TAIL(&r->unsaved, j, jobs);
+                pause_all(r);
+        }
         wake_in(r, 0); /* not from here: many rows that end at once would go as deep */
+}
+
+/* Stores what became of a row. One that was in memory alone need not be kept there any more. */
+static void save(job *j)
+{
+        if (store_update(j->revoker->store, &j->row) == 0)
+                j->stored = true;
+        else
+                pause_all(j->revoker);
 }
 
 /* Kratos has confirmed it, or has never had such a session. */
@@ -125,7 +136,7 @@ static void postpone(job *j, int outcome)
 
         if (first)
                 log_event(EVENT_REVOCATION_POSTPONED, &facts, kratos_outcome_reason(outcome));
-        if (is_outage(outcome) || !j->stored) {
+        if (is_outage(outcome)) {
                 pause_all(r);
         } else {
                 uint64_t usec = ROW_RETRY_USEC << (row->attempts < 10 ? row->attempts : 10);
@@ -135,8 +146,8 @@ static void postpone(job *j, int outcome)
                 row->due = boottime_usec() + (int64_t)usec + random_below((unsigned)(usec / 5));
         }
         row->attempts++;
-        if (j->stored && (first || !is_outage(outcome)) && store_update(r->store, row) < 0)
-                pause_all(r);
+        if (!j->stored || first || !is_outage(outcome))
+                save(j);
         end_job(j);
 }
 
@@ -144,8 +155,7 @@ static void postpone(job *j, int outcome)
 static void look_later(job *j)
 {
         j->row.due = j->row.posted + (int64_t)POST_SETTLES_USEC;
-        if (store_update(j->revoker->store, &j->row) < 0)
-                pause_all(j->revoker);
+        save(j);
         end_job(j);
 }
 
@@ -159,11 +169,11 @@ static void wait_for_person(job *j)
 {
         event_facts facts = facts_of(&j->row);
 
-        if (j->row.due != DUE_NEVER) {
+        if (j->row.due != DUE_NEVER)
                 log_event(EVENT_REVOCATION_POSTPONED, &facts, "waits-for-next-login");
+        if (j->row.due != DUE_NEVER || !j->stored) {
                 j->row.due = DUE_NEVER;
-                if (store_update(j->revoker->store, &j->row) < 0)
-                        pause_all(j->revoker);
+                save(j);
         }
         end_job(j);
 }
@@ -226,6 +236,22 @@ static void on_admin_found(int outcome, const char *session, void *userdata)
         }
 }
 
+static void use_token_after(revoker *r, const char *user, const char *after, secret *person);
+
+/* Goes on with the person's next row that waits. One that cannot be ended now hides no other. */
+static void end_person_job(job *j, bool gone)
+{
+        revoker *r = j->revoker;
+        session_row row = j->row;
+        secret *person = TAKE_PTR(j->person);
+
+        if (gone)
+                confirmed(j);
+        else
+                end_job(j);
+        use_token_after(r, row.user, row.id, person);
+}
+
 static void on_person_looked(int outcome, const char *session, void *userdata);
 
 static void look_with_person(job *j)
@@ -244,32 +270,24 @@ static void on_person_deleted(int outcome, void *userdata)
         if (j->deleted)
                 look_with_person(j);
         else
-                end_job(j);
+                end_person_job(j, false);
 }
 
-/* Whatever fails here leaves the row waiting for another login. */
+/* A row that cannot be ended goes on waiting, for another login. */
 static void on_person_looked(int outcome, const char *session, void *userdata)
 {
         job *j = userdata;
-        revoker *r = j->revoker;
 
         j->call = NULL;
-        if (outcome == KRATOS_NOT_FOUND &&
-                (j->deleted || j->row.session[0] || has_settled(&j->row))) {
-                char user[USER_NAME_MAX + 1];
-                secret *person = TAKE_PTR(j->person);
-
-                memcpy(user, j->row.user, sizeof(user));
-                confirmed(j);
-                revoker_use_token(r, user, person);
-                secret_free(person);
+        if (outcome == KRATOS_NOT_FOUND) {
+                end_person_job(j, j->deleted || j->row.session[0] || has_settled(&j->row));
         } else if (outcome == KRATOS_OK && !j->deleted) {
                 memcpy(j->row.session, session, UUID_LENGTH + 1);
-                if (kratos_delete_session(
-                            r->kratos, j->person, session, on_person_deleted, j, &j->call) < 0)
+                if (kratos_delete_session(j->revoker->kratos, j->person, session, on_person_deleted,
+                            j, &j->call) < 0)
                         end_job(j);
         } else {
-                end_job(j);
+                end_person_job(j, false);
         }
 }
 
@@ -473,16 +491,33 @@ void revoker_retry_all(revoker *r)
         revoker_kick(r);
 }
 
-void revoker_use_token(revoker *r, const char *user, const secret *token)
+/* Takes the token over. */
+static void use_token_after(revoker *r, const char *user, const char *after, secret *person)
 {
-        _cleanup_secret_ secret *copy = NULL;
+        _cleanup_secret_ secret *token = person;
+        char last[ID_LENGTH + 1];
         session_row row;
         job *j;
 
-        if (store_find_waiting(r->store, user, &row) < 0 || is_running(r, row.id) ||
-                secret_copy(token, &copy) < 0 || job_new(r, &row, &j) < 0)
-                return;
-        j->stored = true;
-        j->person = TAKE_PTR(copy);
-        run_job(j);
+        snprintf(last, sizeof(last), "%s", after);
+        while (store_find_waiting(r->store, user, last, &row) == 0) {
+                if (!is_running(r, row.id)) {
+                        if (job_new(r, &row, &j) < 0)
+                                return;
+                        j->stored = true;
+                        j->person = TAKE_PTR(token);
+                        run_job(j);
+                        return;
+                }
+                memcpy(last, row.id, sizeof(last));
+        }
+}
+
+void revoker_use_token(revoker *r, const char *user, const secret *token)
+{
+        session_row row;
+        secret *copy;
+
+        if (store_find_waiting(r->store, user, "", &row) == 0 && secret_copy(token, &copy) == 0)
+                use_token_after(r, user, "", copy);
 }

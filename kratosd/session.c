@@ -149,6 +149,8 @@ static int revive(const char *id, void *userdata)
         starting *st = userdata;
         int reader, r;
 
+        if (find(st->sessions, id))
+                return 0;
         r = lifeline_reopen(id, &reader);
         if (r == LIFELINE_GONE)
                 return add_dead(st, id);
@@ -167,11 +169,9 @@ static void arm_expiry(sessions *s);
 int sessions_start(sessions *s)
 {
         starting st = { .sessions = s };
-        int r;
+        int prepared, r;
 
-        r = lifeline_prepare();
-        if (r < 0)
-                return r;
+        prepared = lifeline_prepare();
         r = store_each_id(s->store, ROW_OPEN, revive, &st);
         if (r == 0) {
                 lifeline_sweep(is_open, s);
@@ -180,7 +180,7 @@ int sessions_start(sessions *s)
         }
         free(st.dead);
         arm_expiry(s);
-        return r;
+        return prepared < 0 ? prepared : r;
 }
 
 /* Ends what was granted and not opened in time, and waits for the next to expire. */
@@ -275,10 +275,32 @@ static int find_granted(sessions *s, const char *login, session_row *ret)
         return ret->state == ROW_GRANTED && ret->due > boottime_usec() ? 0 : VERDICT_NO_SUCH_LOGIN;
 }
 
+/* Gives a granted row a lifeline, and stores that before anybody is told. */
+static int open_row(sessions *s, session_row *row, int *ret_lifeline)
+{
+        _cleanup_close_ int reader = -1, writer = -1;
+        int r;
+
+        r = lifeline_make(row->id, &reader, &writer);
+        if (r < 0)
+                return r;
+        row->state = ROW_OPEN;
+        row->has_login = false;
+        row->due = 0;
+        r = store_update(s->store, row);
+        if (r == 0)
+                r = watch(s, row->id, TAKE_FD(reader));
+        if (r < 0) {
+                lifeline_remove(row->id);
+                return r;
+        }
+        *ret_lifeline = TAKE_FD(writer);
+        return 0;
+}
+
 int sessions_open(sessions *s, const char *user, const char *login, const char *service,
         char ret_id[static ID_LENGTH + 1], int *ret_lifeline)
 {
-        _cleanup_close_ int reader = -1, writer = -1;
         session_row row;
         int r;
 
@@ -288,29 +310,17 @@ int sessions_open(sessions *s, const char *user, const char *login, const char *
         if (strcmp(row.user, user) != 0 || strcmp(row.service, service) != 0)
                 return VERDICT_NO_SUCH_LOGIN;
 
-        r = lifeline_make(row.id, &reader, &writer);
-        if (r < 0)
-                return r;
-        row.state = ROW_OPEN;
-        row.has_login = false;
-        row.due = 0;
-        r = store_update(s->store, &row);
-        if (r == 0) {
-                r = watch(s, row.id, TAKE_FD(reader));
-                if (r < 0)
-                        revoker_end(s->revoker, &row);
-        }
+        r = open_row(s, &row, ret_lifeline);
         if (r < 0) {
-                lifeline_remove(row.id);
-                return r;
+                log_message(LOG_ERR, "A session of %s cannot be opened: %s", user, strerror(-r));
+                revoker_end(s->revoker, &row);
+                return VERDICT_UNAVAILABLE;
         }
-
         event_facts facts = {
                 .user = row.user, .service = row.service, .rhost = row.rhost, .session = row.session
         };
         log_event(EVENT_SESSION_OPENED, &facts, "opened");
         memcpy(ret_id, row.id, ID_LENGTH + 1);
-        *ret_lifeline = TAKE_FD(writer);
         return 0;
 }
 

@@ -18,7 +18,8 @@ int sessions_new(sd_event *event, store *s, revoker *r, sessions **ret);
 sessions *sessions_free(sessions *s);
 DEFINE_CLEANUP(sessions *, sessions_free);
 
-/* Watches the lifelines of an earlier daemon's sessions, and ends those that have none. -errno. */
+/* Watches the lifelines of an earlier daemon's sessions, and ends those that have none. -errno
+ * where not all of it could be done: then it is to be called again. */
 int sessions_start(sessions *s);
 
 /* Stores that a row became a session which the login id opens within usec. -errno. */

@@ -58,10 +58,12 @@ static const char *const sql[STATEMENTS] = {
         [FIND_LOGIN] = "SELECT " COLUMNS " FROM session WHERE login_hash = ?1",
         [FIND_DUE] =
                 "SELECT " COLUMNS " FROM session WHERE state = ?1 ORDER BY due LIMIT 1 OFFSET ?2",
-        [FIND_WAITING] = "SELECT " COLUMNS
-                         " FROM session WHERE state = 4 AND due = ?2 AND user = ?1 LIMIT 1",
+        [FIND_WAITING] =
+                "SELECT " COLUMNS " FROM session WHERE state = 4 AND due = ?2 AND user = ?1"
+                " AND id > ?3 ORDER BY id LIMIT 1",
         [EACH_ID] = "SELECT id FROM session WHERE state = ?1",
-        [ABANDON_POSTED] = "UPDATE session SET state = 4, due = 0, posted = ?1 WHERE state = 1",
+        [ABANDON_POSTED] = "UPDATE session SET state = 4, due = 0, posted = ?1 WHERE state = 1 AND "
+                           "posted < ?2",
         [REQUEUE] = "UPDATE session SET due = 0 WHERE state = 4 AND due <> 0",
         [DROP_OTHER_MACHINES] = "DELETE FROM session WHERE machine <> ?1",
         [REVOKE_OTHER_BOOTS] =
@@ -76,6 +78,7 @@ struct store {
         sqlite3_stmt *statements[STATEMENTS];
         char machine[SD_ID128_STRING_MAX];
         char boot[SD_ID128_STRING_MAX];
+        bool corrupt;  /* found to be so: to be set aside */
         int64_t retry; /* not opened again before */
         int opened;    /* -errno of the last try */
 };
@@ -109,6 +112,15 @@ static int error_of(int code)
         }
 }
 
+/* A page that turns out to be corrupt would fail every login from now on. */
+static int failed(store *s, int code)
+{
+        int r = error_of(code);
+
+        s->corrupt |= r == -EUCLEAN;
+        return r;
+}
+
 static void close_db(store *s)
 {
         for (size_t i = 0; i < STATEMENTS; i++) {
@@ -120,13 +132,13 @@ static void close_db(store *s)
 }
 
 /* Runs a prepared statement whose parameters are bound and that gives no row. */
-static int run(sqlite3_stmt *statement)
+static int run(store *s, sqlite3_stmt *statement)
 {
         int code = sqlite3_step(statement);
 
         sqlite3_reset(statement);
         sqlite3_clear_bindings(statement);
-        return code == SQLITE_DONE ? 0 : error_of(code);
+        return code == SQLITE_DONE ? 0 : failed(s, code);
 }
 
 static int migrate(sqlite3 *db)
@@ -174,11 +186,11 @@ static int settle_strangers(store *s)
         int r;
 
         sqlite3_bind_text(s->statements[DROP_OTHER_MACHINES], 1, s->machine, -1, SQLITE_STATIC);
-        r = run(s->statements[DROP_OTHER_MACHINES]);
+        r = run(s, s->statements[DROP_OTHER_MACHINES]);
         if (r < 0)
                 return r;
         sqlite3_bind_text(s->statements[REVOKE_OTHER_BOOTS], 1, s->boot, -1, SQLITE_STATIC);
-        return run(s->statements[REVOKE_OTHER_BOOTS]);
+        return run(s, s->statements[REVOKE_OTHER_BOOTS]);
 }
 
 static int open_db(store *s)
@@ -239,6 +251,12 @@ static int try_open(store *s)
 /* The statement, of an open file; opens it first where that failed before. */
 static int statement_get(store *s, enum statement which, sqlite3_stmt **ret)
 {
+        if (s->db && s->corrupt) {
+                close_db(s);
+                set_aside(s);
+                s->retry = 0;
+        }
+        s->corrupt = false;
         if (!s->db && boottime_usec() >= s->retry) {
                 s->opened = try_open(s);
                 s->retry = boottime_usec() + RETRY_USEC;
@@ -316,7 +334,7 @@ int store_insert(store *s, const session_row *row)
         bind_row(statement, row);
         bind_string(statement, 13, s->machine);
         bind_string(statement, 14, s->boot);
-        return run(statement);
+        return run(s, statement);
 }
 
 int store_update(store *s, const session_row *row)
@@ -327,7 +345,7 @@ int store_update(store *s, const session_row *row)
         if (r < 0)
                 return r;
         bind_row(statement, row);
-        return run(statement);
+        return run(s, statement);
 }
 
 int store_delete(store *s, const char *id)
@@ -338,7 +356,7 @@ int store_delete(store *s, const char *id)
         if (r < 0)
                 return r;
         bind_string(statement, 1, id);
-        return run(statement);
+        return run(s, statement);
 }
 
 static void column_string(sqlite3_stmt *statement, int column, char *ret, size_t size)
@@ -378,7 +396,7 @@ static void read_row(sqlite3_stmt *statement, session_row *ret)
 }
 
 /* Runs a prepared query whose parameters are bound, for its first row. */
-static int query_row(sqlite3_stmt *statement, session_row *ret)
+static int query_row(store *s, sqlite3_stmt *statement, session_row *ret)
 {
         int code = sqlite3_step(statement);
 
@@ -386,7 +404,7 @@ static int query_row(sqlite3_stmt *statement, session_row *ret)
                 read_row(statement, ret);
         sqlite3_reset(statement);
         sqlite3_clear_bindings(statement);
-        return code == SQLITE_ROW ? 0 : code == SQLITE_DONE ? -ENOENT : error_of(code);
+        return code == SQLITE_ROW ? 0 : code == SQLITE_DONE ? -ENOENT : failed(s, code);
 }
 
 int store_find(store *s, const char *id, session_row *ret)
@@ -397,7 +415,7 @@ int store_find(store *s, const char *id, session_row *ret)
         if (r < 0)
                 return r;
         bind_string(statement, 1, id);
-        return query_row(statement, ret);
+        return query_row(s, statement, ret);
 }
 
 int store_find_login(store *s, const unsigned char hash[static LOGIN_HASH_SIZE], session_row *ret)
@@ -408,7 +426,7 @@ int store_find_login(store *s, const unsigned char hash[static LOGIN_HASH_SIZE],
         if (r < 0)
                 return r;
         sqlite3_bind_blob(statement, 1, hash, LOGIN_HASH_SIZE, SQLITE_STATIC);
-        return query_row(statement, ret);
+        return query_row(s, statement, ret);
 }
 
 int store_find_due(store *s, enum row_state state, unsigned skip, session_row *ret)
@@ -420,10 +438,10 @@ int store_find_due(store *s, enum row_state state, unsigned skip, session_row *r
                 return r;
         sqlite3_bind_int(statement, 1, state);
         sqlite3_bind_int(statement, 2, (int)skip);
-        return query_row(statement, ret);
+        return query_row(s, statement, ret);
 }
 
-int store_find_waiting(store *s, const char *user, session_row *ret)
+int store_find_waiting(store *s, const char *user, const char *after, session_row *ret)
 {
         sqlite3_stmt *statement;
         int r = statement_get(s, FIND_WAITING, &statement);
@@ -432,7 +450,8 @@ int store_find_waiting(store *s, const char *user, session_row *ret)
                 return r;
         bind_string(statement, 1, user);
         sqlite3_bind_int64(statement, 2, DUE_NEVER);
-        return query_row(statement, ret);
+        bind_string(statement, 3, after);
+        return query_row(s, statement, ret);
 }
 
 int store_each_id(
@@ -450,10 +469,10 @@ int store_each_id(
                 r = id ? each((const char *)id, userdata) : -ENOMEM;
         }
         sqlite3_reset(statement);
-        return r < 0 ? r : code == SQLITE_DONE ? 0 : error_of(code);
+        return r < 0 ? r : code == SQLITE_DONE ? 0 : failed(s, code);
 }
 
-int store_abandon_posted(store *s)
+int store_abandon_posted(store *s, int64_t start)
 {
         sqlite3_stmt *statement;
         int r = statement_get(s, ABANDON_POSTED, &statement);
@@ -461,7 +480,8 @@ int store_abandon_posted(store *s)
         if (r < 0)
                 return r;
         sqlite3_bind_int64(statement, 1, boottime_usec());
-        return run(statement);
+        sqlite3_bind_int64(statement, 2, start);
+        return run(s, statement);
 }
 
 int store_requeue(store *s)
@@ -469,7 +489,7 @@ int store_requeue(store *s)
         sqlite3_stmt *statement;
         int r = statement_get(s, REQUEUE, &statement);
 
-        return r < 0 ? r : run(statement);
+        return r < 0 ? r : run(s, statement);
 }
 
 void store_tidy(store *s)
@@ -492,7 +512,7 @@ int store_find_pin(store *s, const char *name, char ret_identity[static UUID_LEN
                 column_string(statement, 0, ret_identity, UUID_LENGTH + 1);
         sqlite3_reset(statement);
         sqlite3_clear_bindings(statement);
-        return code == SQLITE_ROW ? 0 : code == SQLITE_DONE ? -ENOENT : error_of(code);
+        return code == SQLITE_ROW ? 0 : code == SQLITE_DONE ? -ENOENT : failed(s, code);
 }
 
 int store_add_pin(store *s, const char *name, const char *identity)
@@ -504,5 +524,5 @@ int store_add_pin(store *s, const char *name, const char *identity)
                 return r;
         bind_string(statement, 1, name);
         bind_string(statement, 2, identity);
-        return run(statement);
+        return run(s, statement);
 }

@@ -75,17 +75,18 @@ int store_find_login(store *s, const unsigned char hash[static LOGIN_HASH_SIZE],
  */
 int store_find_due(store *s, enum row_state state, unsigned skip, session_row *ret);
 
-/* A row of a person that waits for the next login (DUE_NEVER). */
-int store_find_waiting(store *s, const char *user, session_row *ret);
+/* The next row of a person that waits for a login (DUE_NEVER), by its id, after one ("": the
+ * first). */
+int store_find_waiting(store *s, const char *user, const char *after, session_row *ret);
 
 /* Calls back with the id of every row of a state; a negative result ends it and is returned. Rows
  * may be changed only after it has returned. */
 int store_each_id(store *s, enum row_state state, int (*each)(const char *id, void *userdata),
         void *userdata);
 
-/* After a start: whatever was posted by an earlier daemon is to be looked for. It counts as posted
- * now, for Kratos may still be at work on it. */
-int store_abandon_posted(store *s);
+/* After a start, before which an earlier daemon posted what is to be looked for now. It counts as
+ * posted now, for Kratos may still be at work on it. */
+int store_abandon_posted(store *s, int64_t start);
 
 /* Whatever is to be revoked is due now, also what waited for a login. */
 int store_requeue(store *s);

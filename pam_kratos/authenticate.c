@@ -198,8 +198,10 @@ int authenticate(call *c)
         r = call_prepare(c);
         if (r != PAM_SUCCESS)
                 return r;
-        /* Whatever this handle was granted before, to the same user, is superseded. */
+        /* Whatever this handle, or another process for it, was granted before is superseded. */
         call_void(c);
+        if (login_id_take(c->pamh, c->env_login) == PAM_SUCCESS)
+                call_cancel(c, c->env_login);
         r = begin(c, &login);
         if (r == PAM_SUCCESS)
                 r = converse(c, &login);

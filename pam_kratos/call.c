@@ -50,40 +50,67 @@ void call_end(call *c)
         explicit_bzero(c, sizeof(*c));
 }
 
-int call_whose(call *c)
+/* The handle's state for this user. NULL if there is no memory. */
+static state *state_of_user(call *c)
 {
-        const state *s = state_find(c->pamh);
+        state *s = state_get(c->pamh);
+
+        if (s && strcmp(s->user, c->user) != 0)
+                state_reset(s, c->user, c->service);
+        return s;
+}
+
+static const char *describe_list_error(int error)
+{
+        switch (error) {
+        case EPERM:
+                return "not root's own, or others can write it";
+        case EBADMSG:
+                return "this user's line is malformed or not the only one";
+        default:
+                return describe(error);
+        }
+}
+
+int call_whose(call *c, bool afresh)
+{
+        state *s = state_find(c->pamh);
         local_user user = {};
         int r;
 
         if (!c->user[0] || strcmp(c->user, "root") == 0)
                 return PAM_USER_UNKNOWN;
+        if (s && s->local && !afresh)
+                return PAM_USER_UNKNOWN;
         r = local_user_find(LOCAL_USERS_FILE, PASSWD_FILE, c->user, &user);
         if (r < 0) {
-                pam_syslog(c->pamh, LOG_ERR, "refused %s: %s or %s: %s", c->user, LOCAL_USERS_FILE,
-                        PASSWD_FILE,
-                        r == -EPERM     ? "not root's own, or others can write it"
-                        : r == -EBADMSG ? "this user's line is malformed or not the only one"
-                                        : describe(-r));
+                pam_syslog(c->pamh, LOG_ERR,
+                        "refused %s: " LOCAL_USERS_FILE " or " PASSWD_FILE ": %s", c->user,
+                        describe_list_error(-r));
                 return PAM_SYSTEM_ERR;
         }
         c->ours = r == LOCAL_USER_LISTED || (s && s->ours);
         c->fallback = r == LOCAL_USER_LISTED && user.fallback;
-        return r == LOCAL_USER_UNLISTED && !c->ours ? PAM_USER_UNKNOWN : PAM_SUCCESS;
+        if (r != LOCAL_USER_UNLISTED || c->ours)
+                return PAM_SUCCESS;
+
+        /* The files need not be read again for the rest of this login. */
+        s = state_of_user(c);
+        if (s)
+                s->local = true;
+        return PAM_USER_UNKNOWN;
 }
 
 int call_prepare(call *c)
 {
         int r;
 
-        c->state = state_get(c->pamh);
+        c->state = state_of_user(c);
         if (!c->state) {
                 pam_syslog(c->pamh, LOG_ERR, "refused %s: %s", c->user, describe(ENOMEM));
                 return PAM_SYSTEM_ERR;
         }
-        if (strcmp(c->state->user, c->user) != 0)
-                state_reset(c->state, c->user, c->service);
-
+        c->state->local = false;
         r = library_open(&c->library);
         if (r < 0) {
                 pam_syslog(c->pamh, LOG_ERR, "refused %s: cannot load " CLIENT_LIBRARY, c->user);
@@ -91,6 +118,17 @@ int call_prepare(call *c)
         }
         c->client.peer = &c->state->peer;
         return PAM_SUCCESS;
+}
+
+void call_cancel(call *c, const char *login)
+{
+        state *s = state_of_user(c);
+
+        if (geteuid() != 0 || !id_is_valid(login) || !s || library_open(&c->library) < 0)
+                return;
+        c->client.peer = &s->peer;
+        /* It is as good as dead in any case, for nobody uses its id any more: so this may fail. */
+        (void)c->library.methods->cancel_login(&c->client, login);
 }
 
 void call_void(call *c)
@@ -108,10 +146,7 @@ void call_void(call *c)
         login_id_forget(c->pamh, login);
         if (strcmp(c->env_login, login) == 0)
                 c->env_login[0] = '\0';
-        /* It is as good as dead in any case, for nobody knows its id any more: so this may fail. */
-        c->client.peer = &s->peer;
-        if (geteuid() == 0 && library_open(&c->library) == 0)
-                (void)c->library.methods->cancel_login(&c->client, login);
+        call_cancel(c, login);
         explicit_bzero(login, sizeof(login));
 }
 

@@ -35,14 +35,18 @@ void call_end(call *c);
 #define _cleanup_call_ _cleanup_(call_end)
 
 /* Says whose the user is: PAM_SUCCESS if ours, or perhaps ours (c->ours tells), PAM_USER_UNKNOWN if
- * certainly not. Asks only the local files and the handle's memory. */
-int call_whose(call *c);
+ * certainly not. Goes by the local files, and by what the handle remembers; afresh, as is due at
+ * the beginning of a login, by the files alone where they say that somebody is merely local. */
+int call_whose(call *c, bool afresh);
 
 /* Makes c->state and c->client ready for use. */
 int call_prepare(call *c);
 
 /* Forgets the login that this handle was granted and has not opened, and cancels it. */
 void call_void(call *c);
+
+/* Cancels a login of which nobody has use any more. Nothing depends on whether that works. */
+void call_cancel(call *c, const char *login);
 
 /* Refuses a user of ours where the profile or the program's items leave no other choice: wrong is
  * what context_collect returned. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -38,32 +39,65 @@ static void exchange_end(exchange *x)
 #define _cleanup_exchange_ _cleanup_(exchange_end)
 
 /* Connects, and begins the message. Those with uid 0 talk to the Manager, all others to the User
- * interface, for their own account only. */
-static int exchange_begin(exchange *x, uint64_t limit, const char *method)
+ * interface, for their own account only. A message that carries a secret goes to nobody but
+ * kratosd; who got any other is looked at when it is answered, while kratosd is at work already. */
+static int exchange_begin(exchange *x, uint64_t limit, const char *method, bool secret)
 {
         bool manager = geteuid() == 0;
-        uint64_t left = x->client->left_usec;
+        uint64_t left = x->client->left_usec, connected;
+        client_peer *peer = x->client->peer;
         int r;
 
         x->started = now_usec();
         x->deadline = x->started + min_usec(limit, left);
-        r = connection_open(x->client->peer,
-                x->started + min_usec(min_usec(limit, BEGIN_DEADLINE_USEC), left), &x->bus);
+        connected = x->started + min_usec(min_usec(limit, BEGIN_DEADLINE_USEC), left);
+        r = connection_open(peer, connected, &x->bus);
+        if (r == 0 && secret)
+                r = connection_identify(x->bus, peer, connected);
         if (r != 0)
                 return r;
-        return sd_bus_message_new_method_call(x->bus, &x->request, x->client->peer->owner,
-                manager ? MANAGER_PATH : USER_PATH, manager ? MANAGER_INTERFACE : USER_INTERFACE,
-                method);
+        r = sd_bus_message_new_method_call(x->bus, &x->request,
+                secret ? peer->owner : connection_name(), manager ? MANAGER_PATH : USER_PATH,
+                manager ? MANAGER_INTERFACE : USER_INTERFACE, method);
+        return r < 0 ? r : sd_bus_message_set_auto_start(x->request, false);
+}
+
+/* True for at most TEXT_MAX bytes that a terminal shows as they are: no control characters. */
+static bool text_is_printable(const char *text)
+{
+        /* Some terminals obey C1 too: U+0080 to U+009F, in UTF-8 C2 80 to C2 9F. That a text is
+         * UTF-8 sd-bus has made sure. */
+        for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+                if (*p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0))
+                        return false;
+        return strlen(text) <= TEXT_MAX;
+}
+
+/* Notes an error that was answered. */
+static int refused(client *c, const sd_bus_error *error)
+{
+        if (strlen(error->name) > BUS_NAME_MAX)
+                return -EBADMSG;
+
+        memcpy(c->error, error->name, strlen(error->name) + 1);
+        c->message[0] = '\0';
+        if (error->message && text_is_printable(error->message))
+                memcpy(c->message, error->message, strlen(error->message) + 1);
+        return CLIENT_REFUSED;
 }
 
 /* Sends the message, and sees to it that the answer has the types it must have. */
 static int exchange_finish(exchange *x, const char *types)
 {
+        const sd_bus_error *error;
         int r;
 
-        r = connection_call(x->client, x->bus, x->request, x->deadline, &x->reply);
+        r = connection_call(x->bus, x->request, x->client->peer, x->deadline, &x->reply);
         if (r != 0)
                 return r;
+        error = sd_bus_message_get_error(x->reply);
+        if (error)
+                return refused(x->client, error);
         return sd_bus_message_has_signature(x->reply, types) > 0 ? 0 : -EBADMSG;
 }
 
@@ -215,7 +249,7 @@ static int begin_login(
         client_login login = {};
         int r;
 
-        r = exchange_begin(&x, BEGIN_DEADLINE_USEC, "BeginLogin");
+        r = exchange_begin(&x, BEGIN_DEADLINE_USEC, "BeginLogin", false);
         if (r != 0)
                 return r;
         if ((r = sd_bus_message_append(x.request, "s", user)) < 0 ||
@@ -232,6 +266,14 @@ static int begin_login(
         return 0;
 }
 
+/* The kratosd that knew a login is gone, and a new one may be there. */
+static int forgotten(client *c)
+{
+        snprintf(c->error, sizeof(c->error), ERROR_NO_SUCH_LOGIN);
+        c->message[0] = '\0';
+        return CLIENT_REFUSED;
+}
+
 static int answer(client *c, int secret_fd, client_login *login)
 {
         _cleanup_exchange_ exchange x = { .client = c };
@@ -240,13 +282,15 @@ static int answer(client *c, int secret_fd, client_login *login)
         bool granted;
         int r;
 
-        r = exchange_begin(&x, ANSWER_DEADLINE_USEC, "Answer");
+        r = exchange_begin(&x, ANSWER_DEADLINE_USEC, "Answer", true);
         if (r != 0)
                 return r;
         r = sd_bus_message_append(x.request, "sh", login->id, secret_fd);
         if (r < 0)
                 return r;
         r = exchange_finish(&x, "sa{sv}");
+        if (r == CLIENT_UNREACHABLE && !c->peer->owner[0])
+                return forgotten(c);
         if (r != 0)
                 return r;
         r = read_string(x.reply, &state);
@@ -270,7 +314,7 @@ static int end(client *c, const char *method, const char *id)
         _cleanup_exchange_ exchange x = { .client = c };
         int r;
 
-        r = exchange_begin(&x, BEGIN_DEADLINE_USEC, method);
+        r = exchange_begin(&x, BEGIN_DEADLINE_USEC, method, false);
         if (r != 0)
                 return r;
         r = sd_bus_message_append(x.request, "s", id);
@@ -292,7 +336,7 @@ static int check_account(
         const char *verdict;
         int r;
 
-        r = exchange_begin(&x, ANSWER_DEADLINE_USEC, "CheckAccount");
+        r = exchange_begin(&x, ANSWER_DEADLINE_USEC, "CheckAccount", false);
         if (r != 0)
                 return r;
         if ((r = sd_bus_message_append(x.request, "s", user)) < 0 ||
@@ -342,7 +386,7 @@ static int open_session(client *c, const char *user, const char *login,
         client_session session;
         int r;
 
-        r = exchange_begin(&x, ANSWER_DEADLINE_USEC, "OpenSession");
+        r = exchange_begin(&x, ANSWER_DEADLINE_USEC, "OpenSession", true);
         if (r != 0)
                 return r;
         if ((r = sd_bus_message_append(x.request, "ss", user, login)) < 0 ||

@@ -229,59 +229,59 @@ static int check_owner(sd_bus *bus, const char *owner, uint64_t deadline)
         return owner_uid == uid ? 0 : -EPERM;
 }
 
-/* Finds the unique name of kratosd, and checks it unless it is the one that was checked before. */
-static int identify(sd_bus *bus, uint64_t deadline, client_peer *peer)
+/* Notes a unique name that is kratosd's. */
+static int accept_owner(sd_bus *bus, const char *owner, client_peer *peer, uint64_t deadline)
 {
-        const char *name = geteuid() == 0 ? MANAGER_NAME : USER_NAME, *owner;
-        _cleanup_message_ sd_bus_message *reply = NULL;
-        client_peer found = {};
-        sd_id128_t id;
         int r;
 
-        r = sd_bus_get_bus_id(bus, &id);
-        if (r < 0)
-                return r;
-        sd_id128_to_string(id, found.bus);
-        r = ask_driver(bus, "GetNameOwner", name, deadline, &reply);
-        if (r != 0)
-                return r;
-        if (sd_bus_message_read(reply, "s", &owner) <= 0 || owner[0] != ':' ||
-                strlen(owner) > BUS_NAME_MAX)
+        if (owner[0] != ':' || strlen(owner) > BUS_NAME_MAX)
                 return -EBADMSG;
-        memcpy(found.owner, owner, strlen(owner) + 1);
-        if (strcmp(found.owner, peer->owner) == 0 && strcmp(found.bus, peer->bus) == 0)
-                return 0;
+        r = check_owner(bus, owner, deadline);
+        if (r == 0)
+                memcpy(peer->owner, owner, strlen(owner) + 1);
+        return r;
+}
 
-        r = check_owner(bus, found.owner, deadline);
+const char *connection_name(void)
+{
+        return geteuid() == 0 ? MANAGER_NAME : USER_NAME;
+}
+
+int connection_identify(sd_bus *bus, client_peer *peer, uint64_t deadline)
+{
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        const char *owner;
+        int r;
+
+        if (peer->owner[0])
+                return 0;
+        r = ask_driver(bus, "GetNameOwner", connection_name(), deadline, &reply);
         if (r != 0)
-                return r;
-        *peer = found;
-        return 0;
+                return unreachable_or(r);
+        if (sd_bus_message_read(reply, "s", &owner) <= 0)
+                return -EBADMSG;
+        return unreachable_or(accept_owner(bus, owner, peer, deadline));
 }
 
 int connection_open(client_peer *peer, uint64_t deadline, sd_bus **ret)
 {
         _cleanup_bus_ sd_bus *bus = NULL;
+        char name[SD_ID128_STRING_MAX];
+        sd_id128_t id;
         int r;
 
         r = start(deadline, &bus);
-        if (r == 0)
-                r = identify(bus, deadline, peer);
-        if (r != 0)
+        if (r >= 0)
+                r = sd_bus_get_bus_id(bus, &id);
+        if (r < 0)
                 return unreachable_or(r);
-
+        sd_id128_to_string(id, name);
+        if (strcmp(name, peer->bus) != 0) {
+                memcpy(peer->bus, name, sizeof(name));
+                peer->owner[0] = '\0';
+        }
         *ret = TAKE_PTR(bus);
         return 0;
-}
-
-bool text_is_printable(const char *text)
-{
-        /* Some terminals obey C1 too: U+0080 to U+009F, in UTF-8 C2 80 to C2 9F. That a text is
-         * UTF-8 sd-bus has made sure. */
-        for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-                if (*p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0))
-                        return false;
-        return strlen(text) <= TEXT_MAX;
 }
 
 /* True for an error by which the bus says that the daemon is gone, or did not answer. */
@@ -297,43 +297,42 @@ static bool means_unreachable(sd_bus_message *reply)
         return false;
 }
 
-/* Notes an error that was answered: the daemon's own come only from the daemon itself. */
-static int refused(client *c, sd_bus_message *reply, bool from_daemon)
+/* The bus's own errors about a call. */
+static int judge_driver(sd_bus_message *reply, client_peer *peer)
 {
         const sd_bus_error *error = sd_bus_message_get_error(reply);
 
-        if (strncmp(error->name, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0 && !from_daemon)
+        if (!error)
                 return -EPERM;
-        if (strlen(error->name) > BUS_NAME_MAX)
-                return -EBADMSG;
-
-        memcpy(c->error, error->name, strlen(error->name) + 1);
-        c->message[0] = '\0';
-        if (error->message && text_is_printable(error->message))
-                memcpy(c->message, error->message, strlen(error->message) + 1);
-        return CLIENT_REFUSED;
+        /* The call has reached nobody: a kratosd that started anew has another name. */
+        if (sd_bus_message_is_method_error(reply, BUS_ERROR "ServiceUnknown") ||
+                sd_bus_message_is_method_error(reply, BUS_ERROR "NameHasNoOwner"))
+                peer->owner[0] = '\0';
+        if (means_unreachable(reply))
+                return CLIENT_UNREACHABLE;
+        /* The daemon's own errors come only from the daemon itself. */
+        return strncmp(error->name, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0 ? -EPERM : 0;
 }
 
-int connection_call(
-        client *c, sd_bus *bus, sd_bus_message *m, uint64_t deadline, sd_bus_message **ret_reply)
+int connection_call(sd_bus *bus, sd_bus_message *m, client_peer *peer, uint64_t deadline,
+        sd_bus_message **ret_reply)
 {
         _cleanup_message_ sd_bus_message *reply = NULL;
-        bool from_daemon, from_driver;
+        const char *sender;
         int r;
 
         r = exchange(bus, m, deadline, &reply);
         if (r < 0)
                 return unreachable_or(r);
-        from_daemon = is_from(reply, sd_bus_message_get_destination(m));
-        from_driver = is_from(reply, BUS_DRIVER);
-        if (sd_bus_message_is_method_error(reply, NULL)) {
-                if (from_driver && means_unreachable(reply))
-                        return CLIENT_UNREACHABLE;
-                if (from_driver || from_daemon)
-                        return refused(c, reply, from_daemon);
-        }
-        if (!from_daemon)
+        sender = sd_bus_message_get_sender(reply);
+        if (!sender)
                 return -EPERM;
+        if (is_from(reply, BUS_DRIVER))
+                r = judge_driver(reply, peer);
+        else if (strcmp(sender, peer->owner) != 0)
+                r = unreachable_or(accept_owner(bus, sender, peer, deadline));
+        if (r != 0)
+                return r;
 
         *ret_reply = TAKE_PTR(reply);
         return 0;

@@ -17,14 +17,6 @@ static int or_ignore(int r)
         return r == PAM_USER_UNKNOWN ? PAM_IGNORE : r;
 }
 
-/* Success only for those who are ours for certain. */
-static int success_if_ours(call *c)
-{
-        int r = call_whose(c);
-
-        return or_ignore(r == PAM_SUCCESS && !c->ours ? PAM_USER_UNKNOWN : r);
-}
-
 EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
         _cleanup_call_ call c = { .pamh = pamh, .flags = flags };
@@ -32,7 +24,7 @@ EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const ch
 
         r = call_begin(&c, argc, argv);
         if (r == PAM_SUCCESS)
-                r = call_whose(&c);
+                r = call_whose(&c, true);
         if (r == PAM_SUCCESS)
                 r = authenticate(&c);
         return r;
@@ -47,10 +39,11 @@ EXPORT int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **
         int r;
 
         r = call_begin(&c, argc, argv);
-        if (r != PAM_SUCCESS)
-                return r;
-        r = success_if_ours(&c);
-        return r == PAM_IGNORE && pam_getenv(pamh, LOGIN_ID_VARIABLE) ? PAM_SUCCESS : r;
+        if (r == PAM_SUCCESS)
+                r = call_whose(&c, false);
+        if (r == PAM_SUCCESS && !c.ours && !pam_getenv(pamh, LOGIN_ID_VARIABLE))
+                r = PAM_USER_UNKNOWN;
+        return or_ignore(r);
 }
 
 EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
@@ -60,7 +53,7 @@ EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char 
 
         r = call_begin(&c, argc, argv);
         if (r == PAM_SUCCESS)
-                r = call_whose(&c);
+                r = call_whose(&c, false);
         if (r == PAM_SUCCESS)
                 r = account_check(&c);
         return r;
@@ -75,7 +68,7 @@ EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
         if (r == PAM_SUCCESS)
                 r = call_begin(&c, argc, argv);
         if (r == PAM_SUCCESS)
-                r = call_whose(&c);
+                r = call_whose(&c, false);
         if (r == PAM_SUCCESS)
                 r = session_open(&c);
         return or_ignore(r);
@@ -87,7 +80,10 @@ EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const c
         int r;
 
         r = call_begin(&c, argc, argv);
-        if (r == PAM_SUCCESS && !session_close(&c))
-                r = success_if_ours(&c);
-        return r;
+        if (r != PAM_SUCCESS || session_close(&c))
+                return r;
+        r = call_whose(&c, false);
+        if (r == PAM_SUCCESS && !c.ours)
+                r = PAM_USER_UNKNOWN;
+        return or_ignore(r);
 }

@@ -21,7 +21,7 @@ static int redeem(call *c, const char *login)
                 return r;
         r = call_object(c, wrong);
         if (r != PAM_SUCCESS) {
-                (void)c->library.methods->cancel_login(&c->client, login);
+                call_cancel(c, login);
                 return r;
         }
         r = call_result(c,
@@ -44,11 +44,17 @@ int session_open(call *c)
         char login[sizeof(c->env_login)] = "";
         int r;
 
-        /* Nobody but root opens a session, also if root has lent its PAM handle to somebody. */
-        if (geteuid() == 0)
-                memcpy(login, s && s->login[0] ? s->login : c->env_login, sizeof(s->login));
-        if (s)
+        if (s) {
+                memcpy(login, s->login, sizeof(s->login));
                 explicit_bzero(s->login, sizeof(s->login));
+        }
+        /* Nobody but root opens a session, also if root has lent its PAM handle to somebody. */
+        if (geteuid() != 0)
+                login[0] = c->env_login[0] = '\0';
+        if (c->env_login[0] && strcmp(c->env_login, login) != 0) {
+                call_cancel(c, login);
+                memcpy(login, c->env_login, sizeof(login));
+        }
         if (!login[0])
                 return c->ours ? PAM_SUCCESS : PAM_IGNORE;
         if (!id_is_valid(login)) {

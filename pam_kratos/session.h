@@ -4,8 +4,9 @@
 
 #include "call.h"
 
-/* Opens a session with the login that this handle was granted, or else with the one that the PAM
- * environment held (c->env_login). Succeeds quietly where there is neither, as after a public key.
+/* Opens a session with the login whose id the PAM environment held (c->env_login), or else with the
+ * one that this handle was granted: where a program asks twice, once in another process, the
+ * environment has the later one. Succeeds quietly where there is neither, as after a public key.
  * Needs call_whose. */
 int session_open(call *c);
 

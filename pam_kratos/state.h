@@ -2,7 +2,7 @@
  * What a PAM handle remembers of us between two calls. There are two kinds, both owned by libpam:
  *
  * The state is about one user and one service, and is void as soon as the handle serves another: a
- * login that was granted and not yet opened, and whether the user was found to be ours (rule 2).
+ * login that was granted and not yet opened, and whose the user was found to be (rule 2).
  *
  * A session is kept under its user's name, for a program may open one for alice and one for bob and
  * close them in any order: its id, and the lifeline whose end is the end of the session.
@@ -21,6 +21,7 @@ typedef struct state {
         char user[USER_NAME_MAX + 1];
         char service[CONTEXT_FIELD_MAX + 1];
         bool ours;                 /* the daemon has said so, through this handle */
+        bool local;                /* the local files have said: not ours */
         char login[ID_LENGTH + 1]; /* granted and to be opened by root, or "" */
         client_peer peer;          /* not void when the user changes */
 } state;

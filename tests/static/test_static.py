@@ -10,7 +10,7 @@ import pytest
 from world.paths import TREE, build
 
 SHIPPED = ("common", "kratosd", "pam_kratos")
-LINES_MAX = 520
+LINES_MAX = 550
 
 # Where each third-party header may be included, as folders or files. (STYLE 14)
 HEADERS = {

@@ -1,0 +1,100 @@
+"""A bus or a daemon that hangs: each deadline, measured. 2 s to begin, 12 s for an answer, 15 s for a
+whole call of PAM, and nothing at all for those whom it does not concern.
+"""
+
+import time
+
+import pytest
+from driving import GRANTED, Driver, drive, error, spent
+
+from world.processes import wait_until
+
+EVERYTHING = ("authenticate", "answer right", "acct_mgmt", "open_session")
+FIRST = ("timed", "start driver alice", "authenticate")
+
+
+def unconcerned() -> None:
+    for user in "root", "lokal":
+        for call in "authenticate", "acct_mgmt", "open_session":
+            assert spent(drive("timed", f"start driver {user}", call), call)[1] < 0.1
+
+
+def test_rule_3_daemon_is_stopped(fake) -> None:
+    fake.start()
+    fake.pause()
+    for user, code in ("alice", "AUTHINFO_UNAVAIL"), ("bob", "USER_UNKNOWN"):
+        output = drive("timed", f"start driver {user}", "authenticate")
+        got, took = spent(output, "authenticate")
+        assert got == code and 1.9 < took < 2.5
+    unconcerned()
+
+
+def test_rule_3_bus_is_stopped(fake, bus) -> None:
+    fake.start()
+    bus.pause()
+    for call in "authenticate", "acct_mgmt":
+        code, took = spent(drive("timed", "start driver alice", call), call)
+        assert code == "AUTHINFO_UNAVAIL" and 1.9 < took < 2.5
+    unconcerned()
+
+
+def test_rule_3_bus_stops_while_somebody_types(fake, bus) -> None:
+    fake.start()
+    driver = Driver().send(*FIRST).expect("hidden: Password: ")
+    bus.pause()
+    code, took = spent(driver.send("answer right").finish(), "authenticate")
+    assert code == "AUTHINFO_UNAVAIL" and took < 3
+
+
+def test_rule_3_daemon_hangs(fake) -> None:
+    """In an answer, in the account and in the session phase; meanwhile somebody types for 16 s, which
+    does not count.
+    """
+    fake.start(GRANTED, "Answer\thang", GRANTED, "CheckAccount\thang", "OpenSession\thang")
+    begun = time.monotonic()
+    typing = Driver().send(*FIRST).expect("hidden: Password: ")
+    session = Driver().send(*FIRST, "answer right", "open_session", "fifos").expect("hidden: Password: ")
+    assert session.read().startswith("authenticate: SUCCESS")
+    account = Driver().send("timed", "start driver alice", "acct_mgmt")
+    answer = Driver().send(*FIRST, "answer right")
+    wait_until(lambda: len([call for call in fake.asked() if call == "Answer"]) == 2, "both have answered")
+
+    for driver, call in (session, "open_session"), (account, "acct_mgmt"), (answer, "authenticate"):
+        code, took = spent(driver.finish(), call)
+        assert code == "AUTHINFO_UNAVAIL" and 11.9 < took < 12.5, call
+    time.sleep(max(0.0, begun + 16 - time.monotonic()))
+    assert spent(typing.send("answer right").finish(), "authenticate")[0] == "SUCCESS"
+
+
+def test_rule_3_daemon_stops_in_an_answer(fake) -> None:
+    fake.start("Answer\tstop")
+    code, took = spent(drive(*FIRST, "answer right"), "authenticate")
+    assert code == "AUTHINFO_UNAVAIL" and 11.9 < took < 12.5
+
+
+def test_rule_3_a_whole_call_takes_15_s(fake) -> None:
+    """A slow daemon, a login that expires, and then a daemon that hangs."""
+    fake.start("BeginLogin\tslow\t1800", error("Answer", "NoSuchLogin"), "Answer\thang")
+    code, took = spent(drive(*FIRST, "answer right"), "authenticate")
+    assert code == "AUTHINFO_UNAVAIL" and 14.9 < took < 15.2
+
+
+def test_daemon_hangs_at_the_end(fake) -> None:
+    """A logout waits 2 s at most, and the lifeline is closed all the same."""
+    fake.start("CloseSession\thang")
+    output = drive("timed", "start driver alice", *EVERYTHING, "close_session", "fifos")
+    code, took = spent(output, "close_session")
+    assert code == "SUCCESS" and took < 2.5 and output[-1] == "fifos: 0"
+
+
+@pytest.mark.parametrize(
+    ("lines", "call", "code"),
+    [
+        (["answer right", "set user root", "setcred"], "setcred", "PERM_DENIED"),
+        (["answer-null"], "authenticate", "CONV_ERR"),
+    ],
+)
+def test_daemon_hangs_at_a_cancelling(fake, lines: list[str], call: str, code: str) -> None:
+    fake.start("CancelLogin\thang")
+    got, took = spent(drive(*FIRST, *lines), call)
+    assert got == code and took < 2.5
