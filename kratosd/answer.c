@@ -340,5 +340,6 @@ int answer_find_session(const char *body, size_t size, const char *nonce, const 
                         return KRATOS_OK;
                 }
         }
-        return KRATOS_NOT_FOUND;
+        return json_object_array_length(list) < SESSIONS_PAGE ? KRATOS_NOT_FOUND
+                                                              : KRATOS_BAD_ANSWER;
 }

@@ -66,8 +66,11 @@ int answer_login(const char *body, size_t size, const char *nonce, kratos_login 
 /* What a status that is not 2xx means, with its body: any outcome above but OK. -ENOMEM. */
 int answer_error(unsigned status, const char *body, size_t size);
 
-/* Looks in a list of sessions for the one whose device's user agent begins with nonce, or, where a
- * session id is given (not ""), for that id. KRATOS_OK with the id, KRATOS_NOT_FOUND, or
- * KRATOS_BAD_ANSWER; -ENOMEM. */
+/* Kratos's default page of sessions. */
+#define SESSIONS_PAGE 250
+
+/* Looks in a list of at most SESSIONS_PAGE sessions for the one whose device's user agent begins
+ * with nonce, or, where a session id is given (not ""), for that id. KRATOS_OK with the id,
+ * KRATOS_NOT_FOUND, or KRATOS_BAD_ANSWER, also for a full page that does not have it; -ENOMEM. */
 int answer_find_session(const char *body, size_t size, const char *nonce, const char *session,
         char ret[static UUID_LENGTH + 1]);

@@ -73,6 +73,8 @@ static int outcome_of(const http_answer *answer)
 {
         if (answer->result == HTTP_NOT_SENT)
                 return KRATOS_UNREACHABLE;
+        if (answer->result == HTTP_TOO_LARGE)
+                return answer->status < 300 ? KRATOS_BAD_ANSWER : KRATOS_REFUSED;
         if (answer->result != HTTP_ANSWERED)
                 return KRATOS_NO_ANSWER;
         if (answer->status >= 200 && answer->status < 300)
@@ -95,8 +97,9 @@ static void note_state(kratos_call *call, const http_answer *answer, int outcome
         server_state *state = call->state;
         uint64_t quiet = (uint64_t)answer->retry_after_sec * USEC_PER_SEC;
 
-        state->down_until[call->server] =
-                answer->result == HTTP_ANSWERED ? 0 : now_usec() + DOWN_USEC;
+        bool down = answer->result == HTTP_NOT_SENT || answer->result == HTTP_BROKEN;
+
+        state->down_until[call->server] = down ? now_usec() + DOWN_USEC : 0;
         if (outcome == KRATOS_RATE_LIMITED)
                 state->quiet_until[call->server] =
                         now_usec() + (quiet < QUIET_MAX_USEC ? quiet : QUIET_MAX_USEC);

@@ -15,7 +15,10 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *userdata)
         http_request *request = userdata;
 
         (void)one;
-        return secret_append(request->response, bytes, size) < 0 ? 0 : size;
+        if (secret_append(request->response, bytes, size) == 0)
+                return size;
+        request->too_large = true;
+        return 0;
 }
 
 /* CURLOPT_HEADERFUNCTION: they are only counted. */
@@ -232,6 +235,8 @@ static enum http_result result_of(const http_request *request, CURLcode code, lo
                 return HTTP_ANSWERED;
         if (request->stale)
                 return HTTP_STALE;
+        if (request->too_large)
+                return HTTP_TOO_LARGE;
         return sent > 0 ? HTTP_BROKEN : HTTP_NOT_SENT;
 }
 

@@ -21,6 +21,7 @@ struct http_request {
         bool check_peer;
         bool once; /* not to be repeated by libcurl on its own */
         bool stale;
+        bool too_large;
         unsigned tries;
         http_done done;
         void *userdata;

@@ -42,6 +42,7 @@ enum http_result {
         HTTP_ANSWERED = 0, /* a whole response: status and body are set */
         HTTP_NOT_SENT,     /* no connection: the server has not seen the request */
         HTTP_BROKEN,       /* sent, in part at least, but no whole response came back in time */
+        HTTP_TOO_LARGE,    /* answered, with more than body_max: what it says is not known */
         HTTP_STALE, /* a POST met a kept connection that the server had closed: likely not seen */
 };
 

@@ -226,7 +226,7 @@ int kratos_admin_find_session(kratos *k, const char *identity, const char *nonce
         if (r < 0)
                 return r;
         snprintf(call->path, sizeof(call->path),
-                "/admin/identities/%s/sessions?active=true&page_size=1000", identity);
+                "/admin/identities/%s/sessions?active=true&page_size=%d", identity, SESSIONS_PAGE);
         snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
         call->body_max = HTTP_LIST_MAX;
         call->finish = finish_find;
@@ -246,7 +246,7 @@ int kratos_find_session(kratos *k, const secret *token, const char *nonce, const
                 r = secret_copy(token, &call->token);
         if (r < 0)
                 return r;
-        snprintf(call->path, sizeof(call->path), "/sessions?page_size=1000");
+        snprintf(call->path, sizeof(call->path), "/sessions?page_size=%d", SESSIONS_PAGE);
         snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
         snprintf(call->session, sizeof(call->session), "%s", session);
         call->body_max = HTTP_LIST_MAX;

@@ -15,6 +15,11 @@
 /* All others' together, and each uid's. */
 #define USER_LOGINS_MAX 256
 #define LOGINS_PER_UID_MAX 4
+/* Answers that root's logins wait for at once. Each holds a connection of root's to the bus, which
+ * has 256 of them by default (max_connections_per_user in dbus-daemon(1)) for the whole system. */
+#define ANSWERS_WAITING_MAX 128
+/* Of these for one person who is logged in here, by PAM_RUSER: su and sudo are anybody's to run. */
+#define ANSWERS_PER_RUSER_MAX 8
 
 static login *find(logins *all, uid_t caller, const char *id)
 {
@@ -24,6 +29,28 @@ static login *find(logins *all, uid_t caller, const char *id)
                 if (l->caller == caller && strcmp(l->id, id) == 0)
                         return l->state == LOGIN_RESTING ? NULL : l;
         return NULL;
+}
+
+static bool is_waiting(const login *l)
+{
+        return l->state == LOGIN_FETCHING || l->state == LOGIN_POSTING || l->state == LOGIN_REFUSED;
+}
+
+/* Whether root's bus connections bear one more answer that is waited for. */
+static bool may_wait(const logins *all, const login *one)
+{
+        const char *ruser = one->context.ruser;
+        bool person = *ruser && strcmp(ruser, "root") != 0;
+        unsigned waiting = 0, same = 0;
+        login *l;
+
+        TAILQ_FOREACH (l, &all->list, logins) {
+                if (l->caller != 0 || !is_waiting(l))
+                        continue;
+                waiting++;
+                same += strcmp(l->context.ruser, ruser) == 0;
+        }
+        return waiting < ANSWERS_WAITING_MAX && (!person || same < ANSWERS_PER_RUSER_MAX);
 }
 
 int login_answer(logins *all, uid_t caller, const char *id, const secret *answer, login_done done,
@@ -36,6 +63,10 @@ int login_answer(logins *all, uid_t caller, const char *id, const secret *answer
                 return VERDICT_NO_SUCH_LOGIN;
         if (l->state != LOGIN_ASKING)
                 return VERDICT_INVALID;
+        if (caller == 0 && !may_wait(all, l)) {
+                login_finish(l);
+                return VERDICT_THROTTLED;
+        }
         r = secret_copy(answer, &l->answer);
         if (r < 0)
                 return r;

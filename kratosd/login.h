@@ -46,7 +46,8 @@ int login_begin(logins *l, uid_t caller, const char *user, const login_context *
         char ret_id[static ID_LENGTH + 1]);
 
 /* Answers the question. Calls done once, never from within this call, with a verdict or -errno; the
- * login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked. */
+ * login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked;
+ * VERDICT_THROTTLED where too many answers are waited for: that login is over, too. */
 typedef void (*login_done)(int verdict, void *userdata);
 int login_answer(logins *l, uid_t caller, const char *id, const secret *answer, login_done done,
         void *userdata);

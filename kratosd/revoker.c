@@ -11,8 +11,8 @@
 #define JOBS_MAX 8
 /* While Kratos cannot be reached, all rows wait: 1 s, 2 s, 4 s … */
 #define PAUSE_MAX_USEC (60 * USEC_PER_SEC)
-/* A row that Kratos answers, but does not confirm: 5 s, 10 s … */
-#define ROW_RETRY_USEC (5 * USEC_PER_SEC)
+/* A row that Kratos does not confirm: 2 s, 4 s … */
+#define ROW_RETRY_USEC (2 * USEC_PER_SEC)
 #define ROW_RETRY_MAX_USEC (3600 * USEC_PER_SEC)
 /* Kratos may still make a session of what was posted for so long (public write timeout, 60 s). */
 #define POST_SETTLES_USEC (75 * USEC_PER_SEC)
@@ -120,16 +120,15 @@ static void confirmed(job *j)
         end_job(j);
 }
 
-/* The whole of Kratos cannot be asked now: nothing is said about this row. */
+/* Nobody's row can be asked about now. Everything else, an answer that does not come included, may
+ * be this row's own fault, and must not hold up the others. */
 static bool is_outage(int outcome)
 {
-        return outcome == KRATOS_UNREACHABLE || outcome == KRATOS_NO_ANSWER ||
-               outcome == KRATOS_FAULT || outcome == KRATOS_RATE_LIMITED || outcome < 0;
+        return outcome == KRATOS_UNREACHABLE || outcome == KRATOS_RATE_LIMITED || outcome < 0;
 }
 
 static void postpone(job *j, int outcome)
 {
-        revoker *r = j->revoker;
         session_row *row = &j->row;
         event_facts facts = facts_of(row);
         bool first = row->attempts == 0;
@@ -137,7 +136,7 @@ static void postpone(job *j, int outcome)
         if (first)
                 log_event(EVENT_REVOCATION_POSTPONED, &facts, kratos_outcome_reason(outcome));
         if (is_outage(outcome)) {
-                pause_all(r);
+                pause_all(j->revoker);
         } else {
                 uint64_t usec = ROW_RETRY_USEC << (row->attempts < 10 ? row->attempts : 10);
 
@@ -145,7 +144,8 @@ static void postpone(job *j, int outcome)
                         usec = ROW_RETRY_MAX_USEC;
                 row->due = boottime_usec() + (int64_t)usec + random_below((unsigned)(usec / 5));
         }
-        row->attempts++;
+        if (first || !is_outage(outcome))
+                row->attempts++;
         if (!j->stored || first || !is_outage(outcome))
                 save(j);
         end_job(j);

@@ -131,6 +131,7 @@ typedef struct starting {
         sessions *sessions;
         char (*dead)[ID_LENGTH + 1];
         size_t n_dead;
+        int failed; /* -errno of one that could not be looked at, or 0 */
 } starting;
 
 static int add_dead(starting *st, const char *id)
@@ -144,6 +145,7 @@ static int add_dead(starting *st, const char *id)
         return 0;
 }
 
+/* One that cannot be looked at now keeps none of the others from it. */
 static int revive(const char *id, void *userdata)
 {
         starting *st = userdata;
@@ -153,10 +155,12 @@ static int revive(const char *id, void *userdata)
                 return 0;
         r = lifeline_reopen(id, &reader);
         if (r == LIFELINE_GONE)
-                return add_dead(st, id);
+                r = add_dead(st, id);
+        else if (r == LIFELINE_ALIVE)
+                r = watch(st->sessions, id, reader);
         if (r < 0)
-                return r;
-        return watch(st->sessions, id, reader);
+                st->failed = r;
+        return 0;
 }
 
 static int is_open(const char *id, void *userdata)
@@ -174,12 +178,15 @@ int sessions_start(sessions *s)
         prepared = lifeline_prepare();
         r = store_each_id(s->store, ROW_OPEN, revive, &st);
         if (r == 0) {
-                lifeline_sweep(is_open, s);
+                if (st.failed == 0)
+                        lifeline_sweep(is_open, s);
                 for (size_t i = 0; i < st.n_dead; i++)
                         (void)end_row(s, st.dead[i], "lifeline-gone");
         }
         free(st.dead);
         arm_expiry(s);
+        if (r == 0)
+                r = st.failed;
         return prepared < 0 ? prepared : r;
 }
 
