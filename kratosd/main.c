@@ -5,6 +5,7 @@
 
 #include "common/local-users.h"
 #include "config.h"
+#include "environment.h"
 #include "manager.h"
 
 static const char help[] =
@@ -75,6 +76,8 @@ int main(int argc, char **argv)
                 { 0 },
         };
 
+        if (environment_clean() < 0)
+                return EX_OSERR;
         switch (getopt_long(argc, argv, "", options, NULL)) {
         case 'c':
                 return check_config();

@@ -62,8 +62,8 @@ static const char *const sql[STATEMENTS] = {
                 "SELECT " COLUMNS " FROM session WHERE state = 4 AND due = ?2 AND user = ?1"
                 " AND id > ?3 ORDER BY id LIMIT 1",
         [EACH_ID] = "SELECT id FROM session WHERE state = ?1",
-        [ABANDON_POSTED] = "UPDATE session SET state = 4, due = 0, posted = ?1 WHERE state = 1 AND "
-                           "posted < ?2",
+        [ABANDON_POSTED] = ("UPDATE session SET state = 4, due = 0, posted = ?1"
+                            " WHERE state = 1 AND posted < ?2"),
         [REQUEUE] = "UPDATE session SET due = 0 WHERE state = 4 AND due <> 0",
         [DROP_OTHER_MACHINES] = "DELETE FROM session WHERE machine <> ?1",
         [REVOKE_OTHER_BOOTS] =
