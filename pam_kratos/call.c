@@ -90,6 +90,7 @@ int call_whose(call *c, bool afresh)
                 return PAM_SYSTEM_ERR;
         }
         c->ours = r == LOCAL_USER_LISTED || (s && s->ours);
+        c->absent = r == LOCAL_USER_ABSENT;
         c->fallback = r == LOCAL_USER_LISTED && user.fallback;
         if (r != LOCAL_USER_UNLISTED || c->ours)
                 return PAM_SUCCESS;
@@ -150,6 +151,14 @@ void call_void(call *c)
         explicit_bzero(login, sizeof(login));
 }
 
+/* True where another directory of this host, or our own accounts, make root of a name. */
+static bool is_root(call *c)
+{
+        const struct passwd *user = c->absent ? pam_modutil_getpwnam(c->pamh, c->user) : NULL;
+
+        return user && user->pw_uid == 0;
+}
+
 int call_object(call *c, const char *wrong)
 {
         if (c->options.unknown)
@@ -159,6 +168,8 @@ int call_object(call *c, const char *wrong)
                 pam_syslog(c->pamh, LOG_ERR,
                         "refused %s: %s is not printable ASCII of at most %d bytes", c->user, wrong,
                         CONTEXT_FIELD_MAX);
+        else if (is_root(c))
+                pam_syslog(c->pamh, LOG_ERR, "refused %s: uid 0 is never ours", c->user);
         else
                 return PAM_SUCCESS;
         return PAM_SYSTEM_ERR;

@@ -20,8 +20,9 @@ typedef struct call {
         char service[CONTEXT_FIELD_MAX + 1]; /* PAM_SERVICE, or "" likewise */
         char env_login[ID_LENGTH + 2];       /* what login_id_take took, if it was called */
         bool ours;                           /* for certain; otherwise the daemon must say */
-        bool fallback; /* while no verdict can be had, the next module decides */
-        state *state;  /* once prepared */
+        bool absent;                         /* not in the local passwd file */
+        bool fallback;                       /* without a verdict, the next module decides */
+        state *state;                        /* once prepared */
         library library;
         client client;
 } call;
@@ -48,8 +49,9 @@ void call_void(call *c);
 /* Cancels a login of which nobody has use any more. Nothing depends on whether that works. */
 void call_cancel(call *c, const char *login);
 
-/* Refuses a user of ours where the profile or the program's items leave no other choice: wrong is
- * what context_collect returned. */
+/* Refuses whom the daemon says to be ours where this host leaves no other choice: the profile is
+ * misspelt, the program's items cannot be told (wrong is what context_collect returned), or the
+ * name means root here, whatever the daemon thinks (rule 37). */
 int call_object(call *c, const char *wrong);
 
 /* The PAM code of what a method of the client returned, for this user; writes the one line of log

@@ -298,6 +298,19 @@ class TestImpostors:
         assert "Answer" not in fake.asked()
         assert log() == [f"auth): refused alice: {self.IMPOSTOR}"]
 
+    def test_rule_37_nobody_is_made_root(self, fake, log) -> None:
+        """Not even by a daemon and a directory that both say so."""
+        fake.start()
+        granted = f"putenv KRATOS_LOGIN_ID={LOGIN}"
+        output = drive("start driver zero", "authenticate", "acct_mgmt", granted, "open_session", "fifos")
+        assert output == [
+            "authenticate: SYSTEM_ERR", "acct_mgmt: SYSTEM_ERR", "open_session: SYSTEM_ERR", "fifos: 0",
+        ]  # fmt: skip
+        assert fake.asked() == ["BeginLogin", "CancelLogin", "CheckAccount", "CancelLogin"]
+        refused = "refused zero: uid 0 is never ours"
+        assert log() == [f"auth): {refused}", f"account): {refused}", f"session): {refused}"]
+        assert result(drive("start driver elsa", "authenticate", "answer right"), "authenticate") == "SUCCESS"
+
     def test_rule_6_the_environment_is_ignored(self, fake) -> None:
         """None of what libdbus, sd-bus, systemd and the C library would read there changes anything."""
         evil = WORLD / "open/evil"
