@@ -185,6 +185,22 @@ int login_fetch_flow(login *l)
                 on_flow, l, &l->fetch);
 }
 
+static void on_stock(int outcome, const kratos_flow *flow, void *userdata)
+{
+        logins *all = userdata;
+
+        all->stocking = NULL;
+        if (outcome == KRATOS_OK)
+                flows_put(&all->flows, flow, boottime_usec());
+}
+
+void logins_stock(logins *all)
+{
+        if (all->flows.count == 0 && !all->stocking)
+                (void)kratos_begin_login(all->kratos, kratos_config(all->kratos)->timeout_usec,
+                        on_stock, all, &all->stocking);
+}
+
 /* Goes on with a flow: the one that there is, that is under way, or a new one. */
 void login_go_on(login *l)
 {
@@ -233,6 +249,7 @@ static void grant(login *l, const secret *token)
         l->row_stored = false;
         log_event(EVENT_LOGIN_GRANTED, &facts, "granted");
         revoker_use_token(l->owner->revoker, l->row.user, token);
+        logins_stock(l->owner);
         deliver(l, VERDICT_GRANTED);
 }
 

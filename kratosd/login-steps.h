@@ -52,6 +52,7 @@ struct logins {
         revoker *revoker;
         sessions *sessions;
         flows flows;
+        kratos_call *stocking;    /* fetches a flow for the next login */
         TAILQ_HEAD(, login) list; /* the oldest first */
 };
 
@@ -69,6 +70,9 @@ int login_store_row(login *l);
 
 /* Asks Kratos for a flow. -errno where that cannot be begun. */
 int login_fetch_flow(login *l);
+
+/* Sees to it that there is a flow in stock, or soon will be, and with it a connection to Kratos. */
+void logins_stock(logins *all);
 
 /* Posts the answer that was given, as soon as there is a flow. Its time counts from l->answered. */
 void login_go_on(login *l);

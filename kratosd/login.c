@@ -10,6 +10,8 @@
 
 /* A login that waits longer for its answer is forgotten; the module then begins it again. */
 #define ASK_USEC (180 * USEC_PER_SEC)
+/* A flow in stock that is older says that the connections to Kratos may have gone cold. */
+#define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
 /* Root's logins: the one that has waited longest gives way to a new one. */
 #define ROOT_LOGINS_MAX 1024
 /* All others' together, and each uid's. */
@@ -189,6 +191,8 @@ int login_begin(logins *all, uid_t caller, const char *user, const login_context
         /* Where no flow can be asked for now, the answer asks again. */
         if (!l->has_flow)
                 (void)login_fetch_flow(l);
+        else if (boottime_usec() - l->flow_taken > WARM_USEC)
+                logins_stock(all);
         /* While Kratos works on the flow, and the person types. It is tried again before the post.
          */
         (void)login_store_row(l);
@@ -222,6 +226,7 @@ logins *logins_free(logins *all)
                 return NULL;
         while ((l = TAILQ_FIRST(&all->list)))
                 login_forget(l);
+        kratos_cancel(all->stocking);
         sd_event_unref(all->event);
         free(all);
         return NULL;
@@ -229,5 +234,6 @@ logins *logins_free(logins *all)
 
 void logins_forget_flows(logins *all)
 {
+        all->stocking = kratos_cancel(all->stocking);
         all->flows.count = 0;
 }

@@ -48,11 +48,13 @@ static const char *const schema =
 static const char *const sql[STATEMENTS] = {
         [INSERT] = "INSERT INTO session (" COLUMNS ", machine, boot)"
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        /* A file that was set aside has lost the row: then it is put into the new one. */
         [UPDATE] =
-                "UPDATE session SET state = ?2, user = ?3, service = ?4, rhost = ?5, identity = ?6,"
-                " session = ?7, token = ?8, login_hash = ?9, posted = ?10, due = ?11, attempts = "
-                "?12"
-                " WHERE id = ?1",
+                "INSERT INTO session (" COLUMNS ", machine, boot)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+                " ON CONFLICT (id) DO UPDATE SET state = ?2, user = ?3, service = ?4, rhost = ?5,"
+                " identity = ?6, session = ?7, token = ?8, login_hash = ?9, posted = ?10,"
+                " due = ?11, attempts = ?12",
         [DELETE] = "DELETE FROM session WHERE id = ?1",
         [FIND] = "SELECT " COLUMNS " FROM session WHERE id = ?1",
         [FIND_LOGIN] = "SELECT " COLUMNS " FROM session WHERE login_hash = ?1",
@@ -324,10 +326,10 @@ static void bind_row(sqlite3_stmt *statement, const session_row *row)
         sqlite3_bind_int(statement, 12, row->attempts);
 }
 
-int store_insert(store *s, const session_row *row)
+static int put(store *s, enum statement which, const session_row *row)
 {
         sqlite3_stmt *statement;
-        int r = statement_get(s, INSERT, &statement);
+        int r = statement_get(s, which, &statement);
 
         if (r < 0)
                 return r;
@@ -337,15 +339,14 @@ int store_insert(store *s, const session_row *row)
         return run(s, statement);
 }
 
+int store_insert(store *s, const session_row *row)
+{
+        return put(s, INSERT, row);
+}
+
 int store_update(store *s, const session_row *row)
 {
-        sqlite3_stmt *statement;
-        int r = statement_get(s, UPDATE, &statement);
-
-        if (r < 0)
-                return r;
-        bind_row(statement, row);
-        return run(s, statement);
+        return put(s, UPDATE, row);
 }
 
 int store_delete(store *s, const char *id)

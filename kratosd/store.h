@@ -64,6 +64,7 @@ DEFINE_CLEANUP(store *, store_free);
 
 /* On return the row is on disk. */
 int store_insert(store *s, const session_row *row);
+/* Also one that the file has lost, because it was corrupt and was set aside. */
 int store_update(store *s, const session_row *row);
 int store_delete(store *s, const char *id);
 
