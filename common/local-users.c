@@ -298,3 +298,18 @@ int local_users_check(const char *list, local_users_complaint complain, void *us
         }
         return more < 0 ? more : wrong_lines;
 }
+
+const char *local_users_describe(int error)
+{
+        const char *text;
+
+        switch (error) {
+        case -EPERM:
+                return "not root's own, or others can write it";
+        case -EBADMSG:
+                return "this user's line is malformed or not the only one";
+        default:
+                text = strerrordesc_np(-error);
+                return text ? text : "unknown error";
+        }
+}

@@ -35,6 +35,9 @@ enum local_user_kind {
  * is empty. A malformed line harms only its own name. */
 int local_user_find(const char *list, const char *passwd, const char *name, local_user *ret);
 
+/* What is wrong with a list, for an -errno of a function here: words that go on from its name. */
+const char *local_users_describe(int error);
+
 /* Looks a name up in a passwd file: its uid, or -ENOENT, or -errno. */
 int passwd_find_uid(const char *passwd, const char *name, uid_t *ret);
 

@@ -311,6 +311,14 @@ static int read_drop_ins(const char *name, config *c, config_complaint complaint
         if (asprintf(&folder, "%s.d", name) < 0)
                 return -ENOMEM;
         n = scandir(folder, &entries, is_conf, alphasort);
+        if (n < 0 && errno != ENOENT) {
+                reader whole = {
+                        .config = c, .complain = complaint, .userdata = userdata, .name = folder
+                };
+
+                r = -errno;
+                complain(&whole, false, "cannot be read: %s", strerror(-r));
+        }
         for (int i = 0; i < n; i++) {
                 _cleanup_free_ char *path = NULL;
                 _cleanup_free_ struct dirent *entry = entries[i];

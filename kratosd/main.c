@@ -50,6 +50,8 @@ static int check_config(void)
 
         loaded = config_load(CONFIG_FILE, print_complaint, NULL, &c);
         listed = local_users_check(LOCAL_USERS_FILE, print_list_complaint, NULL);
+        if (listed < 0)
+                print_list_complaint(0, local_users_describe(listed), NULL);
         if (loaded < 0 || listed != 0)
                 return EX_CONFIG;
         puts("The configuration is good.");

@@ -49,6 +49,15 @@ static void complain_list(unsigned line, const char *sentence, void *userdata)
         manager_complain(LOCAL_USERS_FILE, line, true, sentence, userdata);
 }
 
+/* The list is read again at each login; its mistakes are said at the start and on reload. */
+static void check_list(void)
+{
+        int r = local_users_check(LOCAL_USERS_FILE, complain_list, NULL);
+
+        if (r < 0)
+                manager_complain(LOCAL_USERS_FILE, 0, false, local_users_describe(r), NULL);
+}
+
 /* Upper parts first: each uses those after it. */
 static void manager_done(manager *m)
 {
@@ -79,7 +88,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
         kratos_set_config(m->kratos, c);
         logins_forget_flows(m->logins);
         revoker_retry_all(m->revoker);
-        (void)local_users_check(LOCAL_USERS_FILE, complain_list, NULL);
+        check_list();
         log_message(LOG_NOTICE, "The configuration was read again");
         return 0;
 }
@@ -192,7 +201,7 @@ int manager_run(config *c)
         /* Before the bus is there, which may be waiting for us (DESIGN §4), and before the many
          * sessions of a busy host are taken over: nobody is served before that all the same. */
         (void)sd_notify(0, "READY=1");
-        (void)local_users_check(LOCAL_USERS_FILE, complain_list, NULL);
+        check_list();
         r = sd_event_loop(m.event);
         (void)sd_notify(0, "STOPPING=1");
         return r;

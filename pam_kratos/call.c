@@ -60,18 +60,6 @@ static state *state_of_user(call *c)
         return s;
 }
 
-static const char *describe_list_error(int error)
-{
-        switch (error) {
-        case EPERM:
-                return "not root's own, or others can write it";
-        case EBADMSG:
-                return "this user's line is malformed or not the only one";
-        default:
-                return describe(error);
-        }
-}
-
 int call_whose(call *c, bool afresh)
 {
         state *s = state_find(c->pamh);
@@ -86,7 +74,7 @@ int call_whose(call *c, bool afresh)
         if (r < 0) {
                 pam_syslog(c->pamh, LOG_ERR,
                         "refused %s: " LOCAL_USERS_FILE " or " PASSWD_FILE ": %s", c->user,
-                        describe_list_error(-r));
+                        local_users_describe(r));
                 return PAM_SYSTEM_ERR;
         }
         c->ours = r == LOCAL_USER_LISTED || (s && s->ours);

@@ -379,7 +379,7 @@ static int read_lifeline(sd_bus_message *m, int *ret_fd)
         return 0;
 }
 
-static int open_session(client *c, const char *user, const char *login,
+static int try_open_session(client *c, const char *user, const char *login,
         const client_context *context, client_session *ret)
 {
         _cleanup_exchange_ exchange x = { .client = c };
@@ -401,6 +401,17 @@ static int open_session(client *c, const char *user, const char *login,
 
         *ret = session;
         return 0;
+}
+
+/* A kratosd that has started anew since the login was granted knows it all the same. */
+static int open_session(client *c, const char *user, const char *login,
+        const client_context *context, client_session *ret)
+{
+        int r = try_open_session(c, user, login, context, ret);
+
+        if (r == CLIENT_UNREACHABLE && !c->peer->owner[0])
+                r = try_open_session(c, user, login, context, ret);
+        return r;
 }
 
 static int close_session(client *c, const char *session)
