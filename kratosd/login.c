@@ -5,6 +5,7 @@
 
 #include "account.h"
 #include "body.h"
+#include "log.h"
 #include "login-steps.h"
 #include "timespan.h"
 
@@ -169,6 +170,14 @@ static int login_new(
         return 0;
 }
 
+/* Somebody who is not root asked for another person's login. */
+static void tell_not_allowed(const char *user, const login_context *context)
+{
+        event_facts facts = { .user = user, .service = context->service };
+
+        log_event(EVENT_LOGIN_REFUSED, &facts, "not-allowed");
+}
+
 int login_begin(logins *all, uid_t caller, const char *user, const login_context *context,
         char ret_id[static ID_LENGTH + 1])
 {
@@ -177,6 +186,8 @@ int login_begin(logins *all, uid_t caller, const char *user, const login_context
         int r;
 
         r = find_account(caller, user, &account);
+        if (r == VERDICT_NOT_ALLOWED)
+                tell_not_allowed(user, context);
         if (r == 0)
                 r = make_room(all, caller);
         if (r == 0)

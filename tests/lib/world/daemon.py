@@ -189,7 +189,7 @@ class Daemon(Service):
         self.signal(signal.SIGHUP)
         self.notifications.wait(self.pid, "READY", count=before + 1, timeout=3)
 
-    def stop(self, timeout: float = 10.0) -> int:
+    def stop(self, timeout: float = 30.0) -> int:
         """SIGTERM. A status other than 0, and a sanitizer's report, are failures."""
         was_running = self.running
         status = super().stop(timeout)
