@@ -33,7 +33,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(PA
 
 # Fuzzers need every object built for coverage, hence a build folder of their own.
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz-*.c)
-FUZZ_HELPERS := $(filter-out $(FUZZ_SOURCES),$(wildcard tests/fuzz/*.c))
+FUZZ_HELPERS := $(filter-out $(FUZZ_SOURCES) tests/fuzz/bus-%,$(wildcard tests/fuzz/*.c))
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz-%.c,%,$(FUZZ_SOURCES))
 
 fuzzers:
@@ -41,8 +41,11 @@ fuzzers:
 
 fuzz-programs: $(patsubst %,$(BUILD)/fuzz-%,$(FUZZ_NAMES))
 
+$(BUILD)/fuzz-bus: $(call object,tests/fuzz/bus-stand-ins.c)
+
 $(BUILD)/fuzz-%: $(BUILD)/obj/tests/fuzz/fuzz-%.o $(call object,$(FUZZ_HELPERS)) $(PARTS_ARCHIVE)
-	$(CC) $(BASE_LDFLAGS) -fsanitize=fuzzer -pie $(LDFLAGS) $(FUZZ_LDFLAGS) -o $@ $^ $(TEST_LIBS)
+	$(CC) $(BASE_LDFLAGS) -fsanitize=fuzzer -pie $(LDFLAGS) $(FUZZ_LDFLAGS) -o $@ \
+		$(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
 fuzz: $(patsubst %,fuzz-run-%,$(FUZZ_NAMES))
 

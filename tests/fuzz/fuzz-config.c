@@ -61,15 +61,16 @@ static void check_url(const server_url *url)
         size_t length = strlen(url->base);
 
         require(length > 0 && url->base[length - 1] != '/');
-        for (const char *p = url->base; *p; p++)
-                require((unsigned char)*p > ' ' && *p != 0x7f);
-        require(!strpbrk(url->base, "?#"));
         if (url->socket) {
                 require(url->socket[0] == '/' && url->socket[1]);
                 require(strncmp(url->base, "http://localhost", 16) == 0);
                 require(url->base[16] == '\0' || url->base[16] == '/');
-                return;
         }
+        for (const char *p = url->base; *p; p++)
+                require((unsigned char)*p > ' ' && *p != 0x7f);
+        require(!strpbrk(url->base, "?#"));
+        if (url->socket)
+                return;
         if (strncmp(url->base, "https://", 8) == 0)
                 require(!memchr(url->base + 8, '@', strcspn(url->base + 8, "/")));
         else

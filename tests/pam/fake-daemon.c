@@ -6,7 +6,8 @@
  * next line about it, and the last one stays:
  *
  *   METHOD reply VALUE…      METHOD error NAME TEXT      METHOD hang | stop | exit | disconnect
- *   METHOD slow MILLISECONDS (and then a normal login's prompt)
+ *
+ * Before what to do may stand "after" and a number of milliseconds.
  *
  * A VALUE is s=TEXT, s*N (N times "x"), b=0, u=5, h=KIND of descriptor, or { KEY VALUE … } for
  * a{sv}. In TEXT, \n and \xNN stand for such a byte. The lifelines are FIFOs in the current
@@ -237,9 +238,6 @@ static void tell_arguments(sd_bus_message *m)
 
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-        static char *prompt[] = { (char *)"s=33333333333333333333333333333333", (char *)"{",
-                (char *)"kind", (char *)"s=password", (char *)"text",
-                (char *)"s=Password: ", (char *)"}", NULL };
         const char *method = sd_bus_message_get_member(m);
         char **line;
 
@@ -255,6 +253,10 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
         line = next_line(method);
         if (!line)
                 return sd_bus_reply_method_errorf(m, "org.kratosd1.Error.Failed", "no such line");
+        if (strcmp(line[1], "after") == 0) {
+                usleep((unsigned)strtoul(line[2], NULL, 10) * 1000);
+                line += 2;
+        }
         if (strcmp(line[1], "reply") == 0)
                 return reply(m, line + 2);
         if (strcmp(line[1], "error") == 0) {
@@ -263,10 +265,6 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
                 free(text);
                 return r;
-        }
-        if (strcmp(line[1], "slow") == 0) {
-                usleep((unsigned)strtoul(line[2], NULL, 10) * 1000);
-                return reply(m, prompt);
         }
         if (strcmp(line[1], "exit") == 0)
                 _exit(0);

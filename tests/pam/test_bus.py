@@ -68,13 +68,13 @@ def check_all(seconds: float) -> None:
         for call in "authenticate", "acct_mgmt":
             got, took = spent(output, call)
             assert got == code, (user, call)
-            assert took < (seconds if user not in ("root", "lokal") else 0.1), (user, call)
-        assert spent(output, "open_session") == ("SUCCESS" if user in ("alice", "bob") else "IGNORE", pytest.approx(0, abs=0.1))
+            assert took < seconds, (user, call)
+        assert spent(output, "open_session") == ("SUCCESS" if user in ("alice", "bob") else "IGNORE", pytest.approx(0, abs=0.5))
 
 
 class TestAbsent:
     def test_rule_3_no_daemon(self, bus, log) -> None:
-        check_all(0.5)
+        check_all(1)
         assert log() == [
             f"auth): refused alice: {UNREACHABLE}",
             f"account): refused alice: {UNREACHABLE}",
@@ -87,14 +87,14 @@ class TestAbsent:
     def test_rule_3_no_bus(self, bus) -> None:
         bus.stop()
         SOCKET.unlink(missing_ok=True)
-        check_all(0.5)
+        check_all(1)
 
     def test_rule_3_nobody_listens(self, bus) -> None:
         bus.kill()
         with socket.socket(socket.AF_UNIX) as sock:
             SOCKET.unlink(missing_ok=True)
             sock.bind(str(SOCKET))
-            check_all(0.5)
+            check_all(1)
         SOCKET.unlink()
 
     def test_rule_3_a_bus_that_does_not_know_us(self, bus, fake) -> None:
@@ -139,7 +139,7 @@ class TestDies:
         fake.start(f"{method}\t{way}")
         output = drive("timed", "start driver alice", *EVERYTHING, "fifos")
         code, took = spent(output, call)
-        assert code == "AUTHINFO_UNAVAIL" and took < 1
+        assert code == "AUTHINFO_UNAVAIL" and took < 1.5
         assert output[-1] == "fifos: 0"
 
     def test_killed_at_close(self, fake) -> None:
@@ -223,7 +223,7 @@ class TestFlooded:
             listener.listen(0)
             first.connect(str(SOCKET))
             code, took = spent(drive("timed", "start driver alice", "authenticate"), "authenticate")
-            assert code == "AUTHINFO_UNAVAIL" and 1.9 < took < 2.5
+            assert code == "AUTHINFO_UNAVAIL" and 1.9 < took < 3
         SOCKET.unlink()
         assert log() == [f"auth): refused alice: {UNREACHABLE}"]
 

@@ -5,7 +5,7 @@ whole call of PAM, and nothing at all for those whom it does not concern.
 import time
 
 import pytest
-from driving import GRANTED, Driver, drive, error, spent
+from driving import BEGIN, GRANTED, Driver, drive, error, spent
 
 from world.processes import wait_until
 
@@ -16,7 +16,7 @@ FIRST = ("timed", "start driver alice", "authenticate")
 def unconcerned() -> None:
     for user in "root", "lokal":
         for call in "authenticate", "acct_mgmt", "open_session":
-            assert spent(drive("timed", f"start driver {user}", call), call)[1] < 0.1
+            assert spent(drive("timed", f"start driver {user}", call), call)[1] < 0.5
 
 
 def test_rule_3_daemon_is_stopped(fake) -> None:
@@ -25,7 +25,7 @@ def test_rule_3_daemon_is_stopped(fake) -> None:
     for user, code in ("alice", "AUTHINFO_UNAVAIL"), ("bob", "USER_UNKNOWN"):
         output = drive("timed", f"start driver {user}", "authenticate")
         got, took = spent(output, "authenticate")
-        assert got == code and 1.9 < took < 2.5
+        assert got == code and 1.9 < took < 3
     unconcerned()
 
 
@@ -34,7 +34,7 @@ def test_rule_3_bus_is_stopped(fake, bus) -> None:
     bus.pause()
     for call in "authenticate", "acct_mgmt":
         code, took = spent(drive("timed", "start driver alice", call), call)
-        assert code == "AUTHINFO_UNAVAIL" and 1.9 < took < 2.5
+        assert code == "AUTHINFO_UNAVAIL" and 1.9 < took < 3
     unconcerned()
 
 
@@ -61,7 +61,7 @@ def test_rule_3_daemon_hangs(fake) -> None:
 
     for driver, call in (session, "open_session"), (account, "acct_mgmt"), (answer, "authenticate"):
         code, took = spent(driver.finish(), call)
-        assert code == "AUTHINFO_UNAVAIL" and 11.9 < took < 12.5, call
+        assert code == "AUTHINFO_UNAVAIL" and 11.9 < took < 13, call
     time.sleep(max(0.0, begun + 16 - time.monotonic()))
     assert spent(typing.send("answer right").finish(), "authenticate")[0] == "SUCCESS"
 
@@ -69,14 +69,15 @@ def test_rule_3_daemon_hangs(fake) -> None:
 def test_rule_3_daemon_stops_in_an_answer(fake) -> None:
     fake.start("Answer\tstop")
     code, took = spent(drive(*FIRST, "answer right"), "authenticate")
-    assert code == "AUTHINFO_UNAVAIL" and 11.9 < took < 12.5
+    assert code == "AUTHINFO_UNAVAIL" and 11.9 < took < 13
 
 
 def test_rule_3_a_whole_call_takes_15_s(fake) -> None:
     """A slow daemon, a login that expires, and then a daemon that hangs."""
-    fake.start("BeginLogin\tslow\t1800", error("Answer", "NoSuchLogin"), "Answer\thang")
+    expires = error("Answer", "NoSuchLogin").replace("error", "after\t2500\terror")
+    fake.start(BEGIN.replace("reply", "after\t1000\treply"), expires, "Answer\thang")
     code, took = spent(drive(*FIRST, "answer right"), "authenticate")
-    assert code == "AUTHINFO_UNAVAIL" and 14.9 < took < 15.2
+    assert code == "AUTHINFO_UNAVAIL" and 14.9 < took < 16
 
 
 def test_daemon_hangs_at_the_end(fake) -> None:
@@ -84,7 +85,7 @@ def test_daemon_hangs_at_the_end(fake) -> None:
     fake.start("CloseSession\thang")
     output = drive("timed", "start driver alice", *EVERYTHING, "close_session", "fifos")
     code, took = spent(output, "close_session")
-    assert code == "SUCCESS" and took < 2.5 and output[-1] == "fifos: 0"
+    assert code == "SUCCESS" and took < 3 and output[-1] == "fifos: 0"
 
 
 @pytest.mark.parametrize(
@@ -97,4 +98,4 @@ def test_daemon_hangs_at_the_end(fake) -> None:
 def test_daemon_hangs_at_a_cancelling(fake, lines: list[str], call: str, code: str) -> None:
     fake.start("CancelLogin\thang")
     got, took = spent(drive(*FIRST, *lines), call)
-    assert got == code and took < 2.5
+    assert got == code and took < 3

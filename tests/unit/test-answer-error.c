@@ -54,6 +54,14 @@ static void test_error_shape_a(void **state)
         assert_int_equal(error(404, "{\"error\":{\"code\":403}}"), KRATOS_NO_SUCH_PATH);
         assert_int_equal(error(404, "{\"error\":\"not found\"}"), KRATOS_NO_SUCH_PATH);
         assert_int_equal(error(403, "{}"), KRATOS_REFUSED);
+        assert_int_equal(error(403, "{\"error\":{\"code\":404}}"), KRATOS_REFUSED);
+        assert_int_equal(error(403, "{\"error\":{\"code\":\"403\"}}"), KRATOS_REFUSED);
+        assert_int_equal(error(403, "{\"error\":\"forbidden\"}"), KRATOS_REFUSED);
+        assert_int_equal(error(404, "{\"error\":{\"code\":404}}"), KRATOS_NOT_FOUND);
+        assert_int_equal(error(404, "{\"error\":{\"code\":403}}"), KRATOS_NO_SUCH_PATH);
+        assert_int_equal(error(404, "{\"error\":null}"), KRATOS_NO_SUCH_PATH);
+        assert_int_equal(error(404, "404 page not found\n"), KRATOS_NO_SUCH_PATH);
+        assert_int_equal(error(405, "{\"error\":{\"code\":405}}"), KRATOS_NO_SUCH_PATH);
         assert_int_equal(error(403, "[]"), KRATOS_REFUSED);
         assert_int_equal(error(400, "{\"error\":{\"code\":400}}"), KRATOS_REFUSED);
         assert_int_equal(

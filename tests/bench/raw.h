@@ -1,0 +1,25 @@
+/*
+ * A raw client: what a login costs that does nothing but Kratos's two HTTP calls, on one kept-alive
+ * libcurl handle. Owned by whoever made it; the sessions that it got live until they are ended.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+typedef struct raw raw;
+
+/* A client of a Kratos's public API, such as "http://127.0.0.1:433". */
+raw *raw_new(const char *base);
+raw *raw_free(raw *r);
+
+/* The first call: takes a login flow. */
+bool raw_take_flow(raw *r);
+
+/* The second: posts a user's password to the flow. True if it got a session. */
+bool raw_submit(raw *r, const char *user, const char *password);
+
+/* The token of the session that raw_submit got last; valid until the next. */
+const char *raw_token(const raw *r);
+
+/* Ends a session. */
+bool raw_logout(raw *r, const char *token);

@@ -1,0 +1,71 @@
+"""Calls methods on the system bus as whoever runs it, on one connection, and keeps what it is given.
+
+caller.py: one JSON object a line on stdin, one JSON object a line on stdout for each.
+  {"to", "path", "interface", "member", "signature", "arguments"}: calls. "secret": bytes in hexadecimal,
+      sent as the last argument, in a memfd sealed with "seals". The answer has "values", where a
+      descriptor is the number under which it is kept, or "error" and "text".
+  {"drop": NUMBER}: closes a descriptor.
+"""
+
+import fcntl
+import json
+import os
+import sys
+
+import dbus
+import dbus.bus
+import dbus.lowlevel
+
+ADDRESS = "unix:path=/run/dbus/system_bus_socket"
+PATIENCE_SEC = 20
+
+
+def memfd(content: bytes, seals: int) -> dbus.types.UnixFd:
+    fd = os.memfd_create("secret", os.MFD_ALLOW_SEALING)
+    os.write(fd, content)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+    sent = dbus.types.UnixFd(fd)
+    os.close(fd)
+    return sent
+
+
+def build(order: dict) -> dbus.lowlevel.Message:
+    message = dbus.lowlevel.MethodCallMessage(
+        order["to"], order["path"], order["interface"], order["member"]
+    )
+    arguments = list(order["arguments"])
+    if "secret" in order:
+        arguments.append(memfd(bytes.fromhex(order["secret"]), order["seals"]))
+    message.append(*arguments, signature=order["signature"])
+    return message
+
+
+def plain(value: object) -> object:
+    if isinstance(value, dbus.types.UnixFd):
+        return value.take()
+    if isinstance(value, dict):
+        return {str(key): plain(member) for key, member in value.items()}
+    if isinstance(value, str):
+        return str(value)
+    return bool(value) if isinstance(value, dbus.Boolean) else int(value)
+
+
+def run(connection: dbus.bus.BusConnection, order: dict) -> dict:
+    if "drop" in order:
+        os.close(order["drop"])
+        return {"values": []}
+    try:
+        reply = connection.send_message_with_reply_and_block(build(order), PATIENCE_SEC)
+    except dbus.DBusException as refusal:
+        return {"error": refusal.get_dbus_name(), "text": refusal.get_dbus_message() or ""}
+    return {"values": [plain(value) for value in reply.get_args_list()]}
+
+
+def main() -> None:
+    connection = dbus.bus.BusConnection(ADDRESS)
+    for line in sys.stdin:
+        print(json.dumps(run(connection, json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

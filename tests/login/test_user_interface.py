@@ -1,0 +1,245 @@
+"""Screen lockers, which run as the person; and that nobody but root gets any further."""
+
+import pwd
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from calling import (
+    INTERFACES, MANAGER, PATHS, SIGNATURES, USER, Caller, refusal, slow_refusal, wait_for_names,
+)  # fmt: skip
+from logging_in import AUTHENTICATE, BAD, DENIED, GRANTED, SERVICE, UNKNOWN, login, nothing_left, reason
+
+from world.bus import POLICY, Bus
+from world.daemon import Daemon
+from world.journal import Journal
+from world.kratos import Identity, Kratos
+from world.processes import wait_until
+
+pytestmark = pytest.mark.sanitized
+
+IN_FLIGHT = 4
+LOCKER = ["authenticate", "setcred", "acct_mgmt"]
+BUS_DENIES = "org.freedesktop.DBus.Error.AccessDenied"
+
+OPEN_POLICY = """\
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <policy context="default">
+    <allow own="*"/>
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+  </policy>
+</busconfig>
+"""
+
+
+class TestLocker:
+    def test_its_session_is_revoked_at_once(
+        self, daemon: Daemon, kratos: Kratos, alice: Identity, journal: Journal
+    ) -> None:
+        assert login("alice", alice.password, LOCKER, run_as="alice") == GRANTED
+        nothing_left(kratos, 3)
+        (session,) = kratos.sessions(alice.id)
+        granted = journal.wait(KRATOSD_EVENT="login-granted")
+        revoked = journal.wait(KRATOSD_EVENT="session-revoked")
+        assert granted["KRATOSD_SESSION"] == revoked["KRATOSD_SESSION"] == session["id"]
+        assert not journal.entries(KRATOSD_EVENT="session-opened")
+
+    def test_a_wrong_password(self, daemon: Daemon, alice: Identity, journal: Journal) -> None:
+        assert login("alice", "wrong", AUTHENTICATE, run_as="alice") == BAD
+        assert reason(journal) == "bad-credentials"
+
+    def test_an_unlock_by_the_bus(
+        self, daemon: Daemon, kratos: Kratos, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        locker = caller("alice")
+        locker.login("alice", alice.password, purpose="unlock", service="xscreensaver", tty=":0")
+        assert locker.check_account("alice") == ("ok", "")
+        nothing_left(kratos, 3)
+        ((device,),) = [session["devices"] for session in kratos.sessions(alice.id)]
+        assert device["user_agent"].endswith(" (testhost; xscreensaver; :0)")
+
+    def test_where_it_comes_from_is_not_believed(
+        self,
+        daemon: Daemon,
+        kratos: Kratos,
+        alice: Identity,
+        journal: Journal,
+        caller: Callable[..., Caller],
+    ) -> None:
+        caller("alice").login("alice", alice.password, rhost="192.0.2.99", ruser="root")
+        ((device,),) = [session["devices"] for session in kratos.sessions(alice.id)]
+        assert device["ip_address"].startswith("127.0.0.1")
+        assert journal.wait(KRATOSD_EVENT="login-granted")["KRATOSD_RHOST"] == ""
+        nothing_left(kratos)
+
+    def test_rule_2_nobody_else_is_authenticated(
+        self, daemon: Daemon, kratos: Kratos, alice: Identity, bob: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        assert login("alice", alice.password, AUTHENTICATE, run_as="bob") == DENIED
+        assert login("lokal", "anything", AUTHENTICATE, run_as="bob") == UNKNOWN
+        assert refusal(caller("bob").begin, "alice") == "NotAllowed"
+        assert refusal(caller("bob").check_account, "alice") == "NotAllowed"
+        assert kratos.sessions() == []
+
+    def test_who_asks_for_others_learns_no_more_than_the_list_says(
+        self, daemon: Daemon, alice: Identity, bob: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        """Anybody may read local-users. Whoever is not in it may be another directory's person."""
+        locker = caller("bob")
+        for ask in locker.begin, locker.check_account:
+            assert refusal(ask, "alice") == "NotAllowed"
+            for name in "lokal", "ghost", "root", "Alice", "":
+                assert refusal(ask, name) == "UnknownUser"
+
+    def test_who_asks_for_others_is_told_of(
+        self, daemon: Daemon, alice: Identity, bob: Identity, journal: Journal
+    ) -> None:
+        assert login("alice", alice.password, AUTHENTICATE, run_as="bob") == DENIED
+        entry = journal.wait(KRATOSD_EVENT="login-refused", KRATOSD_REASON="not-allowed")
+        assert (entry["KRATOSD_USER"], entry["KRATOSD_SERVICE"]) == ("alice", SERVICE)
+
+    def test_who_is_not_ours_has_nothing_to_ask(
+        self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        assert refusal(caller("lokal").begin, "lokal") == "UnknownUser"
+
+
+class TestInFlight:
+    def test_four_for_each_uid(
+        self, daemon: Daemon, alice: Identity, bob: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        first, second = caller("alice"), caller("alice")
+        attempts = [first.begin("alice") for _ in range(IN_FLIGHT)]
+        assert refusal(first.begin, "alice") == refusal(second.begin, "alice") == "Throttled"
+        # Nobody else is touched by it. (rule 38)
+        caller("bob").begin("bob")
+        root = caller()
+        for _ in range(2 * IN_FLIGHT):
+            root.begin("alice")
+        second.answer(attempts[-1], alice.password)
+
+    def test_one_that_has_ended_counts_a_little_longer(
+        self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        """So that ending them does not allow any rate."""
+        locker = caller("alice")
+        begun = time.monotonic()
+        for _ in range(2 * IN_FLIGHT):
+            while refusal(lambda: locker.cancel(locker.begin("alice"))) == "Throttled":
+                assert time.monotonic() - begun < 5
+                time.sleep(0.05)
+        assert time.monotonic() - begun > 0.9
+
+    def test_guesses_do_not_add_up(
+        self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        locker = caller("alice")
+        for _ in range(IN_FLIGHT):
+            assert slow_refusal(locker.login, "alice", "wrong") == "BadCredentials"
+        locker.login("alice", alice.password)
+
+
+def arguments(member: str) -> list[Any]:
+    """Such as would be taken from root, but for an answer's secret."""
+    some_id = "0" * 32
+    return {
+        "BeginLogin": ["alice", {"service": "sshd"}],
+        "CheckAccount": ["alice", {}],
+        "OpenSession": ["alice", some_id, {}],
+    }.get(member, [some_id])
+
+
+def call(caller: Caller, member: str, **further: Any) -> str:
+    if member == "Answer":
+        further |= {"secret": "78", "seals": 14}
+    return refusal(caller.call, member, *arguments(member), **further)
+
+
+class TestManager:
+    """Six methods, which are for root alone: by the bus's policy, and in the daemon."""
+
+    @pytest.fixture
+    def open_policy(self, bus: Bus, daemon: Daemon) -> Iterator[None]:
+        """The bus lets everybody do everything."""
+        ours = POLICY.read_text()
+        POLICY.write_text(OPEN_POLICY)
+        bus.restart()
+        wait_for_names()
+        yield
+        POLICY.write_text(ours)
+        bus.restart()
+
+    @pytest.mark.parametrize("user", ["alice", "messagebus", "kratosd"])
+    def test_rule_8_by_the_policy(
+        self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller], user: str
+    ) -> None:
+        stranger = caller(user, to=MANAGER)
+        for member in SIGNATURES:
+            assert call(stranger, member) == BUS_DENIES, member
+
+    @pytest.mark.parametrize("user", ["alice", "messagebus", "kratosd"])
+    def test_rule_8_by_the_daemon_itself(
+        self,
+        daemon: Daemon,
+        alice: Identity,
+        open_policy: None,
+        caller: Callable[..., Caller],
+        journal: Journal,
+        user: str,
+    ) -> None:
+        stranger = caller(user, to=MANAGER)
+        for member in SIGNATURES:
+            assert call(stranger, member) == "NotAllowed", member
+            # Not even what is wrong with the call is told.
+            wrong = refusal(stranger.call, member, 7, signature="u")
+            assert wrong in ("NotAllowed", "org.freedesktop.DBus.Error.InvalidArgs"), member
+        uid = f"uid {pwd.getpwnam(user).pw_uid} "
+        wait_until(
+            lambda: any(uid in entry["MESSAGE"] for entry in journal.entries(PRIORITY="4")), "it is told of"
+        )
+        # It is the caller, and not the policy: root gets through.
+        root = caller()
+        root.cancel(root.begin("alice"))
+
+    def test_rule_8_a_login_of_root_is_safe_from_others(
+        self,
+        daemon: Daemon,
+        kratos: Kratos,
+        alice: Identity,
+        open_policy: None,
+        caller: Callable[..., Caller],
+    ) -> None:
+        root, stranger = caller(), caller("alice", to=MANAGER)
+        attempt = root.begin("alice", service="sshd")
+        assert refusal(stranger.answer, attempt, alice.password) == "NotAllowed"
+        assert refusal(stranger.cancel, attempt) == "NotAllowed"
+        root.answer(attempt, alice.password)
+        assert refusal(stranger.open, "alice", attempt, service="sshd") == "NotAllowed"
+        session = root.open("alice", attempt, service="sshd")
+        assert refusal(stranger.call, "CloseSession", session) == "NotAllowed"
+        assert len(kratos.active_sessions(alice.id)) == 1
+        root.close(session)
+        nothing_left(kratos)
+
+    @pytest.mark.parametrize("policy", ["ours", "open"])
+    def test_the_user_interface_has_four_methods(
+        self,
+        request: pytest.FixtureRequest,
+        daemon: Daemon,
+        alice: Identity,
+        caller: Callable[..., Caller],
+        policy: str,
+    ) -> None:
+        if policy == "open":
+            request.getfixturevalue("open_policy")
+        locker = caller("alice")
+        for member in "OpenSession", "CloseSession":
+            assert call(locker, member) == "org.freedesktop.DBus.Error.UnknownMethod"
+        for to, path in ((USER, PATHS[MANAGER]), (USER, PATHS[USER])):
+            for member in SIGNATURES:
+                error = call(locker, member, to=to, path=path, interface=INTERFACES[MANAGER])
+                assert error.startswith("org.freedesktop.DBus.Error."), (path, member)

@@ -1,0 +1,46 @@
+/* The environment that the daemon keeps. */
+#include "kratosd/environment.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void test_rule_6_only_what_systemd_tells_is_kept(void **state)
+{
+        (void)state;
+        assert_int_equal(clearenv(), 0);
+        assert_int_equal(setenv("SSLKEYLOGFILE", "/nowhere/keys", 1), 0);
+        assert_int_equal(setenv("http_proxy", "http://127.0.0.1:9", 1), 0);
+        assert_int_equal(setenv("NOTIFY_SOCKET", "@socket", 1), 0);
+        assert_int_equal(setenv("WATCHDOG_USEC", "", 1), 0);
+        assert_int_equal(setenv("NOTIFY_SOCKET_2", "x", 1), 0);
+        assert_int_equal(environment_clean(), 0);
+        assert_string_equal(getenv("NOTIFY_SOCKET"), "@socket");
+        assert_string_equal(getenv("WATCHDOG_USEC"), "");
+        assert_non_null(environ[0]);
+        assert_non_null(environ[1]);
+        assert_null(environ[2]);
+}
+
+static void test_an_empty_one(void **state)
+{
+        (void)state;
+        assert_int_equal(clearenv(), 0);
+        assert_int_equal(environment_clean(), 0);
+        assert_true(!environ || !environ[0]);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_rule_6_only_what_systemd_tells_is_kept),
+                cmocka_unit_test(test_an_empty_one),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
