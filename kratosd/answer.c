@@ -9,6 +9,8 @@
 
 /* Kratos's own answers are at most nine deep. */
 #define DEPTH_MAX 32
+/* Values in one body: json-c takes some 300 bytes for each. A full page of sessions has 15,000. */
+#define VALUES_MAX 20000
 
 /* Of Kratos's message ids (text/id.go) those that matter here. */
 #define MESSAGE_BAD_CREDENTIALS 4000006
@@ -37,21 +39,21 @@ const char *kratos_outcome_reason(int outcome)
         }
 }
 
-/* How many "name": value pairs stand in a text that is known to be JSON. */
-static size_t count_pairs(const char *body, size_t size)
+/* How often one of these characters stands outside strings, in a text that is or may be JSON. */
+static size_t count_outside(const char *body, size_t size, const char *which)
 {
         bool quoted = false;
-        size_t pairs = 0;
+        size_t count = 0;
 
         for (size_t i = 0; i < size; i++) {
                 if (quoted && body[i] == '\\')
                         i++;
                 else if (body[i] == '"')
                         quoted = !quoted;
-                else if (!quoted && body[i] == ':')
-                        pairs++;
+                else if (!quoted && body[i] && strchr(which, body[i]))
+                        count++;
         }
-        return pairs;
+        return count;
 }
 
 static int count_member(json_object *value, int flags, json_object *parent, const char *key,
@@ -75,7 +77,7 @@ static int parse_value(const char *body, size_t size, json_object **ret)
 
         if (!tokener)
                 return -ENOMEM;
-        if (memchr(body, 0, size))
+        if (memchr(body, 0, size) || count_outside(body, size, "{[,") > VALUES_MAX)
                 return KRATOS_BAD_ANSWER;
         json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
         value = json_tokener_parse_ex(tokener, body, (int)size);
@@ -101,7 +103,7 @@ static int parse(const char *body, size_t size, json_object **ret)
         if (!json_object_is_type(object, json_type_object))
                 return KRATOS_BAD_ANSWER;
         if (json_c_visit(object, 0, count_member, &members) < 0 ||
-                members != count_pairs(body, size))
+                members != count_outside(body, size, ":"))
                 return KRATOS_BAD_ANSWER;
         *ret = TAKE_PTR(object);
         return 0;

@@ -132,6 +132,16 @@ static void set_span(reader *r, const char *key, const char *value, size_t offse
         *(uint64_t *)((char *)r->config + offset) = usec;
 }
 
+/* A time for which a login program waits. */
+static void set_timeout(reader *r, const char *key, const char *value, size_t offset)
+{
+        uint64_t usec;
+
+        if (timespan_parse(value, &usec) == 0 && usec > TIMEOUT_USEC)
+                return mistaken(r, key, value, "at most 10s: no login program waits longer");
+        set_span(r, key, value, offset);
+}
+
 static void set_identifier(reader *r, const char *key, const char *value, size_t offset)
 {
         const char *percent = strstr(value, "%u");
@@ -176,8 +186,8 @@ static const struct option {
         { "Kratos", "CAFile", set_path, offsetof(config, ca_file) },
         { "Kratos", "Proxy", set_proxy, offsetof(config, proxy) },
         { "Kratos", "ServerUser", set_user, offsetof(config, server_user) },
-        { "Kratos", "ConnectTimeoutSec", set_span, offsetof(config, connect_timeout_usec) },
-        { "Kratos", "TimeoutSec", set_span, offsetof(config, timeout_usec) },
+        { "Kratos", "ConnectTimeoutSec", set_timeout, offsetof(config, connect_timeout_usec) },
+        { "Kratos", "TimeoutSec", set_timeout, offsetof(config, timeout_usec) },
         { "Accounts", "Identifier", set_identifier, offsetof(config, identifier) },
         { "Sessions", "OpenTimeoutSec", set_span, offsetof(config, open_timeout_usec) },
         { "Log", "Level", set_level, offsetof(config, log_level) },
@@ -340,8 +350,11 @@ static void check_whole(const char *file, config *c, config_complaint complaint,
         if (c->public.count == 0)
                 complain(&r, false,
                         "PublicURL= in [Kratos] is missing: where is Kratos's public API?");
-        if (c->timeout_usec > TIMEOUT_USEC)
-                complain(&r, false, "TimeoutSec= is at most 10s: no login program waits longer");
+        /* Unless it was set, it fits. */
+        if (c->connect_timeout_usec == 0)
+                c->connect_timeout_usec = CONNECT_TIMEOUT_USEC < c->timeout_usec
+                                                  ? CONNECT_TIMEOUT_USEC
+                                                  : c->timeout_usec;
         if (c->connect_timeout_usec > c->timeout_usec)
                 complain(&r, false, "ConnectTimeoutSec= is at most TimeoutSec=");
 }
@@ -353,7 +366,6 @@ static config *config_new(void)
         if (!c)
                 return NULL;
         c->references = 1;
-        c->connect_timeout_usec = CONNECT_TIMEOUT_USEC;
         c->timeout_usec = TIMEOUT_USEC;
         c->open_timeout_usec = OPEN_TIMEOUT_USEC;
         c->log_level = LOG_INFO;

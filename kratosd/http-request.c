@@ -141,10 +141,11 @@ static bool set_transport(http_request *request, const http_ask *ask)
 {
         CURL *easy = request->easy;
         const config *c = ask->config;
-        bool ok = true;
+        bool ok = true, secure = strncmp(ask->server->base, "https:", strlen("https:")) == 0;
 
         ok &= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
-        ok &= curl_easy_setopt(easy, CURLOPT_PROXY, c->proxy ?: "") == CURLE_OK;
+        /* A proxy sees what is not encrypted, and passwords are for Kratos alone. */
+        ok &= curl_easy_setopt(easy, CURLOPT_PROXY, secure && c->proxy ? c->proxy : "") == CURLE_OK;
         ok &= curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK;
         if (c->ca_file)
                 ok &= curl_easy_setopt(easy, CURLOPT_CAINFO, c->ca_file) == CURLE_OK;

@@ -100,7 +100,7 @@ static bool finish_login(kratos_call *call, int outcome, const http_answer *answ
         if (outcome == KRATOS_OK)
                 outcome = answer_login(
                         secret_data(answer->body), secret_size(answer->body), call->nonce, &login);
-        if (outcome == KRATOS_OK)
+        if (login.token)
                 reply.is_ours = answer_is_ours(call, &login);
         if (outcome == KRATOS_BAD_ANSWER || (outcome == KRATOS_OK && !reply.is_ours))
                 http_forget_connections(call->kratos->http);

@@ -290,7 +290,7 @@ static void judge(login *l, const kratos_login_reply *reply)
 /* There may be a session that we know nothing of but its nonce, and perhaps its token. */
 static void lose(login *l, const kratos_login_reply *reply)
 {
-        if (reply->login->token)
+        if (reply->login->token && reply->is_ours)
                 (void)seal(l->owner->sealer, reply->login->token, l->row.token, &l->row.token_size);
         give_row_up(l);
         if (reply->stale && !l->again) {
@@ -309,6 +309,7 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         switch (reply->outcome) {
         case KRATOS_OK:
                 return judge(l, reply);
+        case KRATOS_REFUSED: /* nobody's idea of an answer to a login: who knows what it means */
         case KRATOS_FAULT:
         case KRATOS_BAD_ANSWER:
         case KRATOS_NO_ANSWER:
@@ -327,9 +328,8 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
                 return login_refuse(l, VERDICT_NOT_ALLOWED, "not-allowed");
         }
         if (reply->outcome < 0)
-                login_refuse(l, reply->outcome, "internal-fault");
-        else
-                login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(reply->outcome));
+                return lose(l, reply);
+        login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(reply->outcome));
 }
 
 /* The remote host as Kratos may store it: an address, never a name (kratos-contract §7). */

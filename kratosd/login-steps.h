@@ -52,7 +52,8 @@ struct logins {
         revoker *revoker;
         sessions *sessions;
         flows flows;
-        kratos_call *stocking;    /* fetches a flow for the next login */
+        kratos_call *stocking; /* fetches a flow for the next login */
+        int64_t quiet_until; /* CLOCK_BOOTTIME, microseconds: nothing is said of strangers before */
         TAILQ_HEAD(, login) list; /* the oldest first */
 };
 

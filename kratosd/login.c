@@ -13,6 +13,8 @@
 #define ASK_USEC (180 * USEC_PER_SEC)
 /* A flow in stock that is older says that the connections to Kratos may have gone cold. */
 #define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
+/* Between two words about those who ask for other people's logins. */
+#define QUIET_USEC ((int64_t)(10 * USEC_PER_SEC))
 /* Root's logins: the one that has waited longest gives way to a new one. */
 #define ROOT_LOGINS_MAX 1024
 /* All others' together, and each uid's. */
@@ -170,11 +172,16 @@ static int login_new(
         return 0;
 }
 
-/* Somebody who is not root asked for another person's login. */
-static void tell_not_allowed(const char *user, const login_context *context)
+/* Somebody who is not root asked for another person's login. Anybody can: it is not said each time.
+ */
+static void tell_not_allowed(logins *all, const char *user, const login_context *context)
 {
         event_facts facts = { .user = user, .service = context->service };
+        int64_t now = boottime_usec();
 
+        if (now < all->quiet_until)
+                return;
+        all->quiet_until = now + QUIET_USEC;
         log_event(EVENT_LOGIN_REFUSED, &facts, "not-allowed");
 }
 
@@ -187,7 +194,7 @@ int login_begin(logins *all, uid_t caller, const char *user, const login_context
 
         r = find_account(caller, user, &account);
         if (r == VERDICT_NOT_ALLOWED)
-                tell_not_allowed(user, context);
+                tell_not_allowed(all, user, context);
         if (r == 0)
                 r = make_room(all, caller);
         if (r == 0)
@@ -235,8 +242,14 @@ logins *logins_free(logins *all)
 
         if (!all)
                 return NULL;
-        while ((l = TAILQ_FIRST(&all->list)))
+        while ((l = TAILQ_FIRST(&all->list))) {
+                login_done done = l->done;
+                void *userdata = l->userdata;
+
                 login_forget(l);
+                if (done)
+                        done(VERDICT_UNAVAILABLE, userdata);
+        }
         kratos_cancel(all->stocking);
         sd_event_unref(all->event);
         free(all);

@@ -32,7 +32,7 @@ typedef struct login_context {
 
 int logins_new(
         sd_event *event, store *s, sealer *key, kratos *k, revoker *r, sessions *ss, logins **ret);
-/* Ends all of them without a callback. What was posted is found by the next daemon. */
+/* Ends all of them, with VERDICT_UNAVAILABLE. What was posted is found by the next daemon. */
 logins *logins_free(logins *l);
 DEFINE_CLEANUP(logins *, logins_free);
 

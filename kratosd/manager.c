@@ -61,9 +61,9 @@ static void check_list(void)
 /* Upper parts first: each uses those after it. */
 static void manager_done(manager *m)
 {
+        logins_free(m->logins); /* answers what is waited for, on the bus */
         bus_face_free(m->manager_face);
         bus_face_free(m->user_face);
-        logins_free(m->logins);
         sessions_free(m->sessions);
         revoker_free(m->revoker);
         kratos_free(m->kratos);
@@ -122,7 +122,10 @@ static void take_over(manager *m)
         int abandoned = store_abandon_posted(m->store, m->start);
         int r = sessions_start(m->sessions);
 
-        revoker_retry_all(m->revoker);
+        if (m->said)
+                revoker_kick(m->revoker);
+        else
+                revoker_retry_all(m->revoker);
         if (r == 0)
                 r = abandoned;
         if (r == 0)

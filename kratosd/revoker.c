@@ -14,6 +14,8 @@
 /* A row that Kratos does not confirm: 2 s, 4 s … */
 #define ROW_RETRY_USEC (2 * USEC_PER_SEC)
 #define ROW_RETRY_MAX_USEC (3600 * USEC_PER_SEC)
+/* What is likely to be Kratos's trouble, and over some time. */
+#define ROW_FAULT_MAX_USEC (120 * USEC_PER_SEC)
 /* Kratos may still make a session of what was posted for so long (public write timeout, 60 s). */
 #define POST_SETTLES_USEC (75 * USEC_PER_SEC)
 
@@ -138,10 +140,12 @@ static void postpone(job *j, int outcome)
         if (is_outage(outcome)) {
                 pause_all(j->revoker);
         } else {
-                uint64_t usec = ROW_RETRY_USEC << (row->attempts < 10 ? row->attempts : 10);
+                bool passing = outcome == KRATOS_FAULT || outcome == KRATOS_NO_ANSWER;
+                uint64_t usec = ROW_RETRY_USEC << (row->attempts < 11 ? row->attempts : 11);
+                uint64_t max = passing ? ROW_FAULT_MAX_USEC : ROW_RETRY_MAX_USEC;
 
-                if (usec > ROW_RETRY_MAX_USEC)
-                        usec = ROW_RETRY_MAX_USEC;
+                if (usec > max)
+                        usec = max;
                 row->due = boottime_usec() + (int64_t)usec + random_below((unsigned)(usec / 5));
         }
         if (first || !is_outage(outcome))

@@ -181,18 +181,26 @@ static int prepare(store *s)
         return 0;
 }
 
+static void bind_string(sqlite3_stmt *statement, int index, const char *text)
+{
+        sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
+}
+
+static int settle(store *s, enum statement which, const char *own)
+{
+        if (!own[0])
+                return 0;
+        bind_string(s->statements[which], 1, own);
+        return run(s, s->statements[which]);
+}
+
 /* Rows of other machines are not ours to revoke; those of other boots have nobody left to end them.
- */
+ * Where this machine or boot has no id, nothing can be said of either. */
 static int settle_strangers(store *s)
 {
-        int r;
+        int r = settle(s, DROP_OTHER_MACHINES, s->machine);
 
-        sqlite3_bind_text(s->statements[DROP_OTHER_MACHINES], 1, s->machine, -1, SQLITE_STATIC);
-        r = run(s, s->statements[DROP_OTHER_MACHINES]);
-        if (r < 0)
-                return r;
-        sqlite3_bind_text(s->statements[REVOKE_OTHER_BOOTS], 1, s->boot, -1, SQLITE_STATIC);
-        return run(s, s->statements[REVOKE_OTHER_BOOTS]);
+        return r < 0 ? r : settle(s, REVOKE_OTHER_BOOTS, s->boot);
 }
 
 static int open_db(store *s)
@@ -272,14 +280,14 @@ static int statement_get(store *s, enum statement which, sqlite3_stmt **ret)
 int store_new(const char *directory, store **ret)
 {
         _cleanup_(store_freep) store *s = calloc(1, sizeof(store));
-        sd_id128_t machine = SD_ID128_NULL, boot = SD_ID128_NULL;
+        sd_id128_t id;
 
         if (!s || asprintf(&s->path, "%s/kratosd.db", directory) < 0)
                 return -ENOMEM;
-        (void)sd_id128_get_machine(&machine);
-        (void)sd_id128_get_boot(&boot);
-        sd_id128_to_string(machine, s->machine);
-        sd_id128_to_string(boot, s->boot);
+        if (sd_id128_get_machine(&id) >= 0)
+                sd_id128_to_string(id, s->machine);
+        if (sd_id128_get_boot(&id) >= 0)
+                sd_id128_to_string(id, s->boot);
 
         s->opened = try_open(s);
         if (s->opened == -EPROTONOSUPPORT)
@@ -301,11 +309,6 @@ store *store_free(store *s)
         free(s->path);
         free(s);
         return NULL;
-}
-
-static void bind_string(sqlite3_stmt *statement, int index, const char *text)
-{
-        sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
 }
 
 static void bind_row(sqlite3_stmt *statement, const session_row *row)

@@ -48,6 +48,7 @@ static int unreachable_or(int r)
         case ENOTCONN:
         case EPIPE:
         case EAGAIN:
+        case ENOBUFS: /* the bus has no room for one more of root's */
         case ETIMEDOUT:
                 return CLIENT_UNREACHABLE;
         default:

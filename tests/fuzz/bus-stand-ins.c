@@ -115,9 +115,9 @@ int store_update(store *s, const session_row *row)
 {
         session_row *place = row_of(row->id);
 
-        (void)s;
-        if (place)
-                *place = *row;
+        if (!place)
+                return store_insert(s, row);
+        *place = *row;
         return 0;
 }
 

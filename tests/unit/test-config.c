@@ -280,8 +280,12 @@ static void test_levels(void **state)
 static void test_timeouts(void **state)
 {
         (void)state;
-        refuse(LEAST "TimeoutSec=10001ms\n", 0, "TimeoutSec= is at most 10s");
-        refuse(LEAST "TimeoutSec=2s\n", 0, "ConnectTimeoutSec= is at most TimeoutSec=");
+        refuse(LEAST "TimeoutSec=10001ms\n", 3, "TimeoutSec=10001ms: at most 10s");
+        refuse(LEAST "ConnectTimeoutSec=11s\n", 3, "ConnectTimeoutSec=11s: at most 10s");
+        refuse(LEAST "TimeoutSec=2s\nConnectTimeoutSec=3s\n", 0,
+                "ConnectTimeoutSec= is at most TimeoutSec=");
+        _cleanup_config_ config *short_one = load(LEAST "TimeoutSec=2s\n");
+        assert_int_equal(short_one->connect_timeout_usec, short_one->timeout_usec);
         _cleanup_config_ config *c = load(LEAST "TimeoutSec=10s\nConnectTimeoutSec=10s\n");
         assert_int_equal(c->connect_timeout_usec, c->timeout_usec);
 }
