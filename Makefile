@@ -71,9 +71,12 @@ install: all
 	install -D -m 0644 systemd/kratosd.service $(DESTDIR)$(unitdir)/kratosd.service
 	install -D -m 0644 systemd/kratosd.sysusers $(DESTDIR)$(libdir)/sysusers.d/kratosd.conf
 	install -D -m 0644 systemd/org.kratosd1.conf $(DESTDIR)$(prefix)/share/dbus-1/system.d/org.kratosd1.conf
-	install -D -m 0644 etc/kratosd.conf $(DESTDIR)$(sysconfdir)/kratosd/kratosd.conf
-	install -D -m 0644 etc/local-users $(DESTDIR)$(sysconfdir)/kratosd/local-users
 	install -d -m 0755 $(DESTDIR)$(sysconfdir)/kratosd/kratosd.conf.d
+	@# What the administrator wrote stays.
+	for file in kratosd.conf local-users; do \
+		[ -e $(DESTDIR)$(sysconfdir)/kratosd/$$file ] || \
+			install -m 0644 etc/$$file $(DESTDIR)$(sysconfdir)/kratosd/$$file || exit 1; \
+	done
 
 test:
 	tests/check

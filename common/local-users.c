@@ -121,8 +121,9 @@ int passwd_find_uid(const char *passwd, const char *name, uid_t *ret)
         line l;
         int more;
 
+        /* A host without this file is broken, and not one without this user. */
         if (fd < 0)
-                return -errno;
+                return errno == ENOENT ? -ENODATA : -errno;
         if (!*name)
                 return -ENOENT;
         /* The first line of a name counts, as it does for the C library. */

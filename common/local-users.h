@@ -38,7 +38,8 @@ int local_user_find(const char *list, const char *passwd, const char *name, loca
 /* What is wrong with a list, for an -errno of a function here: words that go on from its name. */
 const char *local_users_describe(int error);
 
-/* Looks a name up in a passwd file: its uid, or -ENOENT, or -errno. */
+/* Looks a name up in a passwd file: its uid, or -ENOENT, or -errno; -ENODATA where there is no
+ * file. */
 int passwd_find_uid(const char *passwd, const char *name, uid_t *ret);
 
 /* Says of each line of a list what is wrong with it, by calling back with its number and a sentence

@@ -35,7 +35,9 @@ const char *kratos_outcome_reason(int outcome)
         case KRATOS_BAD_ANSWER:
                 return "kratos-bad-answer";
         default:
-                return outcome < 0 ? "internal-fault" : "kratos-error";
+                if (outcome < 0)
+                        return "internal-fault";
+                return "kratos-error";
         }
 }
 

@@ -71,6 +71,13 @@ int call_whose(call *c, bool afresh)
         if (s && s->local && !afresh)
                 return PAM_USER_UNKNOWN;
         r = local_user_find(LOCAL_USERS_FILE, PASSWD_FILE, c->user, &user);
+        /* A list that cannot be trusted lists nobody, and keeps no local person out. A fault that
+         * may pass says nothing about the list: then whoever may be ours is refused. */
+        if (r == -EPERM || r == -EFBIG) {
+                pam_syslog(c->pamh, LOG_ERR, LOCAL_USERS_FILE " is passed over: %s",
+                        local_users_describe(r));
+                r = LOCAL_USER_UNLISTED;
+        }
         if (r < 0) {
                 pam_syslog(c->pamh, LOG_ERR,
                         "refused %s: " LOCAL_USERS_FILE " or " PASSWD_FILE ": %s", c->user,

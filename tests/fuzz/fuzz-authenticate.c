@@ -19,7 +19,8 @@ static void check_authenticated(int r)
         require(r != PAM_IGNORE);
         if (r == PAM_SUCCESS) {
                 require(seen.granted && seen.prompts > 0);
-                require(seen.standing != UNLISTED && seen.standing != BROKEN);
+                require(seen.standing <= ABSENT);
+                require(seen.standing != ABSENT || !seen.known_elsewhere || !seen.root_elsewhere);
         }
         if (r == PAM_USER_UNKNOWN && seen.standing == LISTED)
                 abort();
@@ -28,7 +29,7 @@ static void check_authenticated(int r)
         if (r == PAM_USER_UNKNOWN && seen.standing == ABSENT)
                 require(!seen.begun &&
                         (seen.unknown || (seen.unavailable && seen.known_elsewhere)));
-        if (seen.standing == UNLISTED)
+        if (seen.standing == UNLISTED || seen.standing == DISTRUSTED)
                 require(r == PAM_USER_UNKNOWN && seen.calls == 0);
         if (seen.standing == BROKEN)
                 require(r == PAM_SYSTEM_ERR && seen.calls == 0);
@@ -99,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
         seen.standing = choose(8) < STANDINGS ? choose(STANDINGS) : LISTED;
         seen.known_elsewhere = choose(2);
+        seen.root_elsewhere = choose(4) == 3;
         if (choose(8) == 7)
                 choose_text(handle.tty, sizeof(handle.tty));
         log_in(&handle);

@@ -38,7 +38,7 @@ MISTAKES: dict[str, tuple[str, int, list[str]]] = {
     "negative": ("TimeoutSec=-5s\n", 3, ["TimeoutSec=-5s", "such as 10s"]),
     "unit": ("TimeoutSec=5 parsecs\n", 3, ["TimeoutSec=5 parsecs", "such as 10s"]),
     "too large": ("[Sessions]\nOpenTimeoutSec=99999999999999d\n", 4, ["OpenTimeoutSec=", "such as 10s"]),
-    "too long": ("TimeoutSec=11s\n", 0, ["TimeoutSec=", "at most 10s"]),
+    "too long": ("TimeoutSec=11s\n", 3, ["TimeoutSec=11s", "at most 10s"]),
     "longer than in all": ("ConnectTimeoutSec=8s\nTimeoutSec=7s\n", 0, ["ConnectTimeoutSec=", "TimeoutSec="]),
     "no %u": ("[Accounts]\nIdentifier=alice\n", 4, ["Identifier=alice", "one %u"]),
     "two %u": ("[Accounts]\nIdentifier=%u%u\n", 4, ["Identifier=%u%u", "one %u"]),

@@ -360,26 +360,57 @@ class TestBrokenHosts:
         finally:
             away.rename(library)
 
-    @pytest.mark.parametrize(
-        ("mode", "text", "why"),
-        [
-            (0o664, "alice -\n", "not root's own, or others can write it"),
-            (0o646, "", "not root's own, or others can write it"),
-            (0o644, "alice\n", "this user's line is malformed or not the only one"),
-            (0o644, "alice -\nalice -\n", "this user's line is malformed or not the only one"),
-        ],
-    )
-    def test_rule_36_a_list_that_cannot_be_trusted(self, fake, log, mode: int, text: str, why: str) -> None:
-        """Whoever might be listed is refused; root, and those who are not local, are not."""
-        LOCAL_USERS.write_text(text)
+    @pytest.mark.parametrize("mode", [0o664, 0o646])
+    def test_rule_23_a_list_that_cannot_be_trusted_lists_nobody(self, fake, log, mode: int) -> None:
+        """And so keeps no local person out; the log says why."""
+        LOCAL_USERS.write_text("alice -\n")
         os.chmod(LOCAL_USERS, mode)
+        fake.start()
+        for user in "alice", "lokal":
+            output = drive(f"start driver {user}", "authenticate", "acct_mgmt", "open_session")
+            expected = ["authenticate: USER_UNKNOWN", "acct_mgmt: USER_UNKNOWN", "open_session: IGNORE"]
+            assert output == expected
+        assert fake.asked() == []
+        why = "not root's own, or others can write it"
+        assert f"auth): /etc/kratosd/local-users is passed over: {why}" in log()
+
+    @pytest.mark.parametrize("text", ["alice\n", "alice -\nalice -\n"])
+    def test_rule_36_a_line_that_cannot_be_read(self, fake, log, text: str) -> None:
+        """Whose it is is refused; nobody else is."""
+        LOCAL_USERS.write_text(text)
         fake.start(error("BeginLogin", "UnknownUser"))
-        output = drive("start driver alice", "authenticate", "acct_mgmt", "setcred", "open_session")
-        assert output[:2] == ["authenticate: SYSTEM_ERR", "acct_mgmt: SYSTEM_ERR"]
-        assert output[3] == "open_session: SYSTEM_ERR"
-        for user in "root", "nobody-here":
+        output = drive("start driver alice", "authenticate", "acct_mgmt", "open_session")
+        assert output == ["authenticate: SYSTEM_ERR", "acct_mgmt: SYSTEM_ERR", "open_session: SYSTEM_ERR"]
+        for user in "root", "lokal", "nobody-here":
             assert drive(f"start driver {user}", "authenticate") == ["authenticate: USER_UNKNOWN"]
+        why = "this user's line is malformed or not the only one"
         assert log()[0] == f"auth): refused alice: /etc/kratosd/local-users or /etc/passwd: {why}"
+
+    @pytest.mark.parametrize("mode", [0o664, 0o646])
+    def test_rule_23_a_list_that_cannot_be_trusted(self, fake, log, mode: int) -> None:
+        """It lists nobody, and keeps nobody out; and it is told of."""
+        LOCAL_USERS.write_text("alice -\n")
+        os.chmod(LOCAL_USERS, mode)
+        fake.start()
+        for user in "alice", "lokal", "root":
+            assert drive(f"start driver {user}", "authenticate") == ["authenticate: USER_UNKNOWN"]
+        assert fake.asked() == []
+        told = "auth): /etc/kratosd/local-users is passed over: not root's own, or others can write it"
+        assert log() == [told, told]
+
+    def test_rule_23_root_depends_on_nothing(self, fake) -> None:
+        """Not even on a passwd file."""
+        fake.start()
+        passwd, away = Path("/etc/passwd"), Path("/etc/passwd.away")
+        passwd.rename(away)
+        try:
+            output = drive("start driver root", "authenticate", "acct_mgmt", "open_session")
+            assert output == ["authenticate: USER_UNKNOWN", "acct_mgmt: USER_UNKNOWN", "open_session: IGNORE"]
+            for user in "lokal", "alice", "karl":
+                assert drive(f"start driver {user}", "authenticate") == ["authenticate: SYSTEM_ERR"]
+        finally:
+            away.rename(passwd)
+        assert fake.asked() == []
 
     @pytest.mark.parametrize("user", ["alice", "bob"])
     def test_rule_36_no_descriptors_left(self, fake, user: str) -> None:

@@ -391,6 +391,12 @@ class TestLocker:
         assert output == ["open_session: SUCCESS"]
         assert fake.asked() == []
 
+    def test_rule_38_nor_a_cancelling(self, fake) -> None:
+        fake.start()
+        granted = f"putenv KRATOS_LOGIN_ID={SECOND_LOGIN}"
+        assert drive("start driver alice", granted, *START[1:], "environment", user=2001) == WHOLE[:2]
+        assert fake.asked() == ["BeginLogin", "Answer"]
+
     def test_the_locker_asks_the_user_interface(self, fake) -> None:
         """The Manager is for root, and its name is not even looked for."""
         fake.start(names=("org.kratosd1",))

@@ -200,6 +200,13 @@ class TestExpired:
         assert fake.asked() == ["BeginLogin", "Answer"] * 2
         assert log() == ["auth): refused alice: NoSuchLogin"]
 
+    def test_only_once_also_at_a_later_step(self, fake) -> None:
+        expired = error("Answer", "NoSuchLogin")
+        fake.start(ASK_CODE, expired, ASK_CODE, ASK_CODE, expired)
+        output = drive("start driver alice", "authenticate", "answer right", "answer 1", "answer 2")
+        assert output == ["hidden: Password: ", "shown: Code: ", "shown: Code: ", "authenticate: SYSTEM_ERR"]
+        assert fake.asked() == ["BeginLogin", "Answer", "Answer", "BeginLogin", *["Answer"] * 3]
+
     def test_an_answer_never_goes_to_another_question(self, fake, log) -> None:
         """A password must not be sent as something that may be shown or stored."""
         fake.start(BEGIN, reply("BeginLogin", f"s={SECOND_LOGIN}", *CODE_PROMPT), error("Answer", "NoSuchLogin"))
@@ -335,6 +342,13 @@ class TestSession:
         output = drive(f"start driver {user}", "authenticate", "answer right", "open_session", "fifos")
         assert output[2:] == [f"open_session: {code}", "fifos: 0"]
         assert log() == [f"session): refused {user}: {name}"]
+
+    @pytest.mark.parametrize("name", ["UnknownUser", "Unavailable", "NoSuchLogin"])
+    def test_rule_3_nor_with_an_id_from_another_process(self, fake, name: str) -> None:
+        """Whoever has been granted a login is ours, though this process knows nothing else of them."""
+        fake.start(error("OpenSession", name))
+        output = drive("start driver karl", f"putenv KRATOS_LOGIN_ID={LOGIN}", "open_session")
+        assert result(output, "open_session") in ("SYSTEM_ERR", "AUTHINFO_UNAVAIL")
 
     def test_a_failing_close_is_a_close(self, fake, log) -> None:
         fake.start(error("CloseSession", "Failed"))

@@ -231,7 +231,7 @@ static void test_passwd_find_uid(void **state)
         assert_int_equal(passwd_find_uid(passwd, "krato", &uid), -ENOENT);
         assert_int_equal(passwd_find_uid(passwd, "kratosdx", &uid), -ENOENT);
         assert_int_equal(passwd_find_uid(passwd, "", &uid), -ENOENT);
-        assert_int_equal(passwd_find_uid("/nonexistent", "root", &uid), -ENOENT);
+        assert_int_equal(passwd_find_uid("/nonexistent", "root", &uid), -ENODATA);
         assert_int_equal(passwd_find_uid(folder, "root", &uid), -EISDIR);
         assert_int_equal(uid, 993);
 }

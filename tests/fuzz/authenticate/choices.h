@@ -15,12 +15,21 @@
 static const uint8_t *input;
 static size_t input_left;
 
-enum standing { LISTED, LISTED_FALLBACK, ABSENT, UNLISTED, BROKEN, STANDINGS };
+enum standing {
+        LISTED,
+        LISTED_FALLBACK,
+        ABSENT,
+        UNLISTED,
+        BROKEN,     /* the user's own line */
+        DISTRUSTED, /* the list */
+        STANDINGS,
+};
 
 /* What happened, as far as a verdict may depend on it. */
 static struct {
         enum standing standing;
         bool known_elsewhere;
+        bool root_elsewhere;
         bool granted;     /* an answer said so */
         bool account_ok;  /* a check of the account said so */
         bool opened;      /* a session was answered with a lifeline */

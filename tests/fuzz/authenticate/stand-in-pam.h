@@ -182,6 +182,7 @@ struct passwd *pam_modutil_getpwnam(pam_handle_t *pamh, const char *user)
 
         (void)pamh;
         (void)user;
+        found.pw_uid = seen.root_elsewhere ? 0 : 5001;
         return seen.known_elsewhere ? &found : NULL;
 }
 
@@ -206,6 +207,8 @@ int local_user_find(const char *list, const char *passwd, const char *name, loca
                 return LOCAL_USER_ABSENT;
         case UNLISTED:
                 return LOCAL_USER_UNLISTED;
+        case BROKEN:
+                return -EBADMSG;
         default:
                 return -EPERM;
         }
