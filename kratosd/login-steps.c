@@ -31,9 +31,10 @@ void login_forget(login *l)
         login_free(l);
 }
 
+/* Times are CLOCK_BOOTTIME, as the timer's. */
 static void set_timer(login *l, int64_t usec)
 {
-        sd_event_source_set_time_relative(l->timer, usec > 0 ? (uint64_t)usec : 0);
+        sd_event_source_set_time(l->timer, (uint64_t)usec);
         sd_event_source_set_enabled(l->timer, SD_EVENT_ONESHOT);
 }
 
@@ -59,7 +60,7 @@ void login_finish(login *l)
                 return;
         }
         l->state = LOGIN_RESTING;
-        set_timer(l, (int64_t)REST_USEC);
+        set_timer(l, boottime_usec() + (int64_t)REST_USEC);
 }
 
 static event_facts facts_of(const login *l)
@@ -86,13 +87,13 @@ static void deliver(login *l, int verdict)
 void login_refuse(login *l, int verdict, const char *reason)
 {
         event_facts facts = facts_of(l);
-        int64_t delay = l->answered + (int64_t)REFUSAL_USEC - boottime_usec();
+        bool at_once = verdict == VERDICT_UNAVAILABLE || verdict < 0;
 
         log_event(EVENT_LOGIN_REFUSED, &facts, reason);
         l->answer = secret_free(l->answer);
         l->state = LOGIN_REFUSED;
         l->verdict = verdict;
-        set_timer(l, verdict == VERDICT_UNAVAILABLE || verdict < 0 ? 0 : delay);
+        set_timer(l, l->answered + (at_once ? 0 : (int64_t)REFUSAL_USEC));
 }
 
 /* The row may stand for a session at Kratos: it is to be revoked, and is no longer this login's. */

@@ -109,7 +109,7 @@ static int send(call *c, int fd, client_login *login)
 {
         int r = c->library.methods->answer(&c->client, fd, login);
 
-        if (r == CLIENT_REFUSED)
+        if (r > 0)
                 login->id[0] = '\0';
         return r;
 }
