@@ -2,6 +2,9 @@
 
 runner.py BUILD [NAME…]    NAME: a folder of tests/ (unit), a file's stem with or without test_ (faults),
                            a path, or a path with ::test; without names, everything
+
+A file in which a test fails is run once more at the end, with nothing beside it, for these machines are
+shared: what fails again counts as failed, what does not is named as unsteady, and is a fault to look for.
 """
 
 import json
@@ -61,6 +64,7 @@ class Runner:
         # The longest first, so that both processors are busy to the end.
         self.queue = sorted(files, key=lambda file: -self.times.get(file, 60.0))
         self.total = Result()
+        self.again: list[str] = []
         self._lock = threading.Lock()
 
     def run(self) -> Result:
@@ -71,6 +75,12 @@ class Runner:
             worker.start()
         for worker in workers:
             worker.join()
+        for file in self.again:
+            result = self._run_file(file)
+            self._report(file, result)
+            self._count(result)
+            if not result.failed:
+                print(f"unsteady: {file} failed above, and passed when it ran alone")
         self._times_file.write_text(json.dumps(self.times, indent=1, sort_keys=True))
         return self.total
 
@@ -83,6 +93,10 @@ class Runner:
             result = self._run_file(file)
             with self._lock:
                 self._report(file, result)
+                if result.failed:
+                    self.again.append(file)
+                else:
+                    self._count(result)
 
     def _run_file(self, file: str) -> Result:
         report = self.folder / (file.replace("/", "-").replace("::", "-") + ".xml")
@@ -119,6 +133,8 @@ class Runner:
             print(result.output)
         sys.stdout.flush()
         self.times[file] = round(result.seconds, 1)
+
+    def _count(self, result: Result) -> None:
         self.total.passed += result.passed
         self.total.failed += result.failed
         self.total.skipped += result.skipped

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from driving import LOGIN, PROGRAMS, WHOLE, drive, result
+from driving import GRANTED, LOGIN, PROGRAMS, WHOLE, drive, result
 
 from world import pam
 
@@ -112,7 +112,8 @@ CALM = {
 def test_rule_3_each_system_call_fails(fake, journal, log, user: str) -> None:
     """Opening, connecting, sending, receiving, waiting: whatever is asked of the kernel between the marks."""
     pam.pam_service("driver", WITH_ENVIRONMENT)
-    fake.start()
+    # Slow enough that it is waited for.
+    fake.start(GRANTED.replace("reply", "after\t20\treply"))
     lines = script(user)
     # bob differs from alice only in what a fault must not pass on to the next module.
     last = "setcred" if user == "bob" else "end"
