@@ -31,10 +31,14 @@ void login_forget(login *l)
         login_free(l);
 }
 
-/* Times are CLOCK_BOOTTIME, as the timer's. */
+/* Fires at a time of CLOCK_BOOTTIME. sd-event counts from when its round began, not from now. */
 static void set_timer(login *l, int64_t usec)
 {
-        sd_event_source_set_time(l->timer, (uint64_t)usec);
+        uint64_t round = 0;
+
+        (void)sd_event_now(l->owner->event, CLOCK_BOOTTIME, &round);
+        sd_event_source_set_time_relative(
+                l->timer, usec > (int64_t)round ? (uint64_t)usec - round : 0);
         sd_event_source_set_enabled(l->timer, SD_EVENT_ONESHOT);
 }
 
