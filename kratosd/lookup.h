@@ -1,0 +1,27 @@
+/*
+ * Look-ups: what is done about a name that the directory does not know. Kratos's admin API is asked
+ * for it, once for all who want to know, within [Accounts] LookupTimeoutSec=, and its no is
+ * remembered for a while. Names, requests and time are all bounded, so that a flood of invented names
+ * costs little and holds up nobody (rules 17, 18).
+ */
+#pragma once
+
+#include "common/cleanup.h"
+
+typedef struct lookups lookups;
+typedef struct lookup lookup; /* one caller's wish to know */
+
+/* Says that the answer is there: the directory now knows the name, or still does not. */
+typedef void (*lookup_done)(void *userdata);
+
+enum lookup_result {
+        LOOKUP_WAITING = 0, /* done will be called, from the loop, and the lookup is set */
+        LOOKUP_NOTHING = 1, /* there is nobody to ask, or it is known that the name is nobody's */
+};
+
+/* Begins a look-up of a valid name which the directory does not know. -ENOMEM. */
+int lookup_begin(lookups *l, const char *name, lookup_done done, void *userdata, lookup **ret);
+
+/* Stops waiting. NULL is fine. Always returns NULL. */
+lookup *lookup_cancel(lookup *one);
+DEFINE_CLEANUP(lookup *, lookup_cancel);
