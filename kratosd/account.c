@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store-accounts.h"
 #include "verdict.h"
 
 int account_find(const char *name, local_user *ret)

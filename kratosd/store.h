@@ -1,7 +1,7 @@
 /*
  * What the daemon must not forget: one row for each Kratos session that was made or may have been
- * made, from before its password is posted until Kratos has confirmed its end, and which identity a
- * name is pinned to. One SQLite file in the state directory. The store hears nothing of what its
+ * made, from before its password is posted until Kratos has confirmed its end; and people
+ * (store-accounts.h). One SQLite file in the state directory. The store hears nothing of what its
  * rows mean beyond the states below; a row is a plain value that its reader owns.
  *
  * Every function answers -errno for a file that cannot be read or written now (-EROFS, -ENOSPC,
@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -94,9 +95,3 @@ int store_requeue(store *s);
 
 /* Leaves nothing of deleted rows in the side files. (rule 40) */
 void store_tidy(store *s);
-
-/* The identity that a name is pinned to, or -ENOENT. */
-int store_find_pin(store *s, const char *name, char ret_identity[static UUID_LENGTH + 1]);
-
-/* Pins a name. -EEXIST where the name or the identity is pinned otherwise already. */
-int store_add_pin(store *s, const char *name, const char *identity);

@@ -1,0 +1,189 @@
+#include "answer-identity.h"
+
+#include <errno.h>
+#include <json-c/json_pointer.h>
+#include <string.h>
+#include <strings.h>
+
+#include "json.h"
+
+/* An identity of Kratos's is some ten deep; its metadata may be deeper. A batch of them has some
+ * 10,000 values. */
+static const json_limits limits = { .depth = 32, .values = 60000 };
+
+/* A verified address of somebody, in bytes (RFC 5321 §4.5.3.1.3). */
+#define ADDRESS_MAX 254
+
+void kratos_identity_done(kratos_identity *identity)
+{
+        free(identity->document);
+        identity->document = NULL;
+}
+
+static bool copy(json_object *value, char *ret, size_t size)
+{
+        const char *string = json_text(value);
+
+        if (!string || strlen(string) >= size)
+                return false;
+        memcpy(ret, string, strlen(string) + 1);
+        return true;
+}
+
+/* True if Kratos has seen that an address is this person's. */
+static bool is_verified(json_object *identity, const char *address)
+{
+        json_object *list = json_member(identity, "verifiable_addresses");
+
+        if (!json_object_is_type(list, json_type_array))
+                return false;
+        for (size_t i = 0; i < json_object_array_length(list); i++) {
+                json_object *entry = json_object_array_get_idx(list, i);
+                const char *value = json_text(json_member(entry, "value"));
+                json_object *verified = json_member(entry, "verified");
+
+                if (value && strcmp(value, address) == 0 &&
+                        json_object_is_type(verified, json_type_boolean) &&
+                        json_object_get_boolean(verified))
+                        return true;
+        }
+        return false;
+}
+
+/* The name that the traits give, or nothing: one that is not valid is not made so. */
+static void read_trait_name(
+        json_object *identity, const identity_traits *traits, kratos_identity *ret)
+{
+        char name[ADDRESS_MAX + 1];
+        json_object *value = NULL;
+        char *at;
+
+        if (!traits->user_name ||
+                json_pointer_get(json_member(identity, "traits"), traits->user_name, &value) < 0 ||
+                !copy(value, name, sizeof(name)))
+                return;
+        if (traits->strip_domain) {
+                at = strchr(name, '@');
+                if (!at || strcasecmp(at + 1, traits->strip_domain) != 0 ||
+                        !is_verified(identity, name))
+                        return;
+                *at = '\0';
+        }
+        if (user_name_is_valid(name))
+                memcpy(ret->trait_name, name, strlen(name) + 1);
+}
+
+/* The document, as a text in which nothing but its own meaning is left to compare. */
+static int read_document(json_object *identity, kratos_identity *ret)
+{
+        json_object *public = json_member(json_member(identity, "metadata_public"), "posix");
+        json_object *admin = json_member(json_member(identity, "metadata_admin"), "posix");
+        json_object *document = public ? public : admin;
+
+        ret->two_documents = public && admin;
+        if (!document)
+                return 0;
+        ret->document = strdup(json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN));
+        return ret->document ? 0 : -ENOMEM;
+}
+
+/* An absent state is active: the oldest Kratos had none. */
+static bool read_state(json_object *identity, bool *ret_active)
+{
+        json_object *state = NULL;
+
+        if (!json_object_object_get_ex(identity, "state", &state)) {
+                *ret_active = true;
+                return true;
+        }
+        if (!json_text(state))
+                return false;
+        *ret_active = strcmp(json_text(state), "active") == 0;
+        return *ret_active || strcmp(json_text(state), "inactive") == 0;
+}
+
+static int read_identity(
+        json_object *object, const identity_traits *traits, kratos_identity *ret)
+{
+        _cleanup_identity_ kratos_identity identity = { 0 };
+        int r;
+
+        if (!copy(json_member(object, "id"), identity.id, sizeof(identity.id)) ||
+                !uuid_is_valid(identity.id) || !read_state(object, &identity.active) ||
+                !copy(json_member(object, "schema_id"), identity.schema, sizeof(identity.schema)))
+                return KRATOS_BAD_ANSWER;
+        read_trait_name(object, traits, &identity);
+        r = read_document(object, &identity);
+        if (r < 0)
+                return r;
+        *ret = identity;
+        identity.document = NULL;
+        return KRATOS_OK;
+}
+
+int answer_identity(
+        const char *body, size_t size, const identity_traits *traits, kratos_identity *ret)
+{
+        _cleanup_json_ json_object *object = NULL;
+        int r;
+
+        r = json_read_object(body, size, &limits, &object);
+        if (r != 0)
+                return r < 0 ? r : KRATOS_BAD_ANSWER;
+        return read_identity(object, traits, ret);
+}
+
+/* Identities of one list, all of which are owned. */
+typedef struct batch {
+        kratos_identity *list;
+        size_t count;
+} batch;
+
+static void batch_done(batch *b)
+{
+        for (size_t i = 0; i < b->count; i++)
+                kratos_identity_done(&b->list[i]);
+        free(b->list);
+}
+
+static int read_batch(json_object *list, const identity_traits *traits, batch *b)
+{
+        size_t length = json_object_array_length(list);
+
+        b->list = calloc(length ? length : 1, sizeof(kratos_identity));
+        if (!b->list)
+                return -ENOMEM;
+        for (; b->count < length; b->count++) {
+                int r = read_identity(json_object_array_get_idx(list, b->count), traits,
+                        &b->list[b->count]);
+
+                if (r != KRATOS_OK)
+                        return r;
+                for (size_t i = 0; i < b->count; i++)
+                        if (strcmp(b->list[i].id, b->list[b->count].id) == 0) {
+                                b->count++;
+                                return KRATOS_BAD_ANSWER;
+                        }
+        }
+        return KRATOS_OK;
+}
+
+int answer_identities(const char *body, size_t size, const identity_traits *traits,
+        int (*each)(const kratos_identity *identity, void *userdata), void *userdata)
+{
+        _cleanup_json_ json_object *list = NULL;
+        _cleanup_(batch_done) batch b = { 0 };
+        int r;
+
+        r = json_read(body, size, &limits, &list);
+        if (r != 0)
+                return r < 0 ? r : KRATOS_BAD_ANSWER;
+        if (!list)
+                return KRATOS_OK; /* null: Kratos's empty list */
+        if (!json_object_is_type(list, json_type_array))
+                return KRATOS_BAD_ANSWER;
+        r = read_batch(list, traits, &b);
+        for (size_t i = 0; r == KRATOS_OK && i < b.count; i++)
+                r = each(&b.list[i], userdata);
+        return r;
+}
