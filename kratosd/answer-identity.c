@@ -1,7 +1,6 @@
 #include "answer-identity.h"
 
 #include <errno.h>
-#include <json-c/json_pointer.h>
 #include <string.h>
 #include <strings.h>
 
@@ -55,12 +54,11 @@ static void read_trait_name(
         json_object *identity, const identity_traits *traits, kratos_identity *ret)
 {
         char name[ADDRESS_MAX + 1];
-        json_object *value = NULL;
         char *at;
 
         if (!traits->user_name ||
-                json_pointer_get(json_member(identity, "traits"), traits->user_name, &value) < 0 ||
-                !copy(value, name, sizeof(name)))
+                !copy(json_at(json_member(identity, "traits"), traits->user_name), name,
+                        sizeof(name)))
                 return;
         if (traits->strip_domain) {
                 at = strchr(name, '@');
@@ -102,8 +100,7 @@ static bool read_state(json_object *identity, bool *ret_active)
         return *ret_active || strcmp(json_text(state), "inactive") == 0;
 }
 
-static int read_identity(
-        json_object *object, const identity_traits *traits, kratos_identity *ret)
+static int read_identity(json_object *object, const identity_traits *traits, kratos_identity *ret)
 {
         _cleanup_identity_ kratos_identity identity = { 0 };
         int r;
@@ -154,8 +151,8 @@ static int read_batch(json_object *list, const identity_traits *traits, batch *b
         if (!b->list)
                 return -ENOMEM;
         for (; b->count < length; b->count++) {
-                int r = read_identity(json_object_array_get_idx(list, b->count), traits,
-                        &b->list[b->count]);
+                int r = read_identity(
+                        json_object_array_get_idx(list, b->count), traits, &b->list[b->count]);
 
                 if (r != KRATOS_OK)
                         return r;

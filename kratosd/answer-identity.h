@@ -1,6 +1,6 @@
 /*
- * Identities as Kratos's admin API tells them, one or a list, read and checked: who it is, whether it
- * is active, its account document, and the name that its traits would give it. As in answer.h, a
+ * Identities as Kratos's admin API tells them, one or a list, read and checked: who it is, whether
+ * it is active, its account document, and the name that its traits would give it. As in answer.h, a
  * field that is not of its form makes the whole answer bad; the document's own form is posix.h's
  * business. An identity is a value that its reader owns, but for one that a callback is given.
  */
@@ -19,8 +19,8 @@ typedef struct kratos_identity {
         char id[UUID_LENGTH + 1];
         bool active;
         char schema[SCHEMA_ID_MAX + 1];
-        char *document;                    /* its JSON text, or NULL: it has none */
-        bool two_documents;                /* both kinds of metadata have one: which counts? */
+        char *document;                     /* its JSON text, or NULL: it has none */
+        bool two_documents;                 /* both kinds of metadata have one: which counts? */
         char trait_name[USER_NAME_MAX + 1]; /* "" where the traits give no valid name */
 } kratos_identity;
 

@@ -1,6 +1,7 @@
 #include "call.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
@@ -29,6 +30,7 @@ kratos_call *kratos_cancel(kratos_call *call)
         secret_free(call->token);
         secret_free(call->body);
         config_unref(call->config);
+        free(call->path);
         free(call);
         return NULL;
 }
@@ -168,6 +170,22 @@ int call_new(kratos *k, bool admin, const char *method, uint64_t deadline_usec, 
         call->body_max = HTTP_BODY_MAX;
         call->deadline = now_usec() + deadline_usec;
         *ret = call;
+        return 0;
+}
+
+int call_set_path(kratos_call *call, const char *format, ...)
+{
+        char *path = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&path, format, ap);
+        va_end(ap);
+        if (n < 0)
+                return -ENOMEM;
+        free(call->path);
+        call->path = path;
         return 0;
 }
 

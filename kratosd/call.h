@@ -13,7 +13,6 @@
 #include "http.h"
 #include "kratos.h"
 
-#define CALL_PATH_MAX 160
 #define CALL_AGENT_MAX 384
 
 /* What is known of the servers of one API. Times are CLOCK_MONOTONIC. */
@@ -41,7 +40,7 @@ struct kratos_call {
         uint64_t deadline; /* CLOCK_MONOTONIC */
 
         const char *method;
-        char path[CALL_PATH_MAX];
+        char *path; /* with its query */
         char agent[CALL_AGENT_MAX];
         char client_ip[CONTEXT_FIELD_MAX + 1];
         char nonce[ID_LENGTH + 1];
@@ -55,17 +54,24 @@ struct kratos_call {
         http_request *request;
         /* Tells the caller. False: the call has begun anew instead, and will finish again. */
         bool (*finish)(kratos_call *call, int outcome, const http_answer *answer);
+        kratos_identity_each each;
         union {
                 kratos_done done;
                 kratos_flow_done flow;
                 kratos_login_done_handler login;
                 kratos_session_done session;
+                kratos_identity_done_handler identity;
+                kratos_identities_done identities;
         } then;
         void *userdata;
 };
 
 /* Makes a call that has everything but its path, finish and callback. -ENOMEM. */
 int call_new(kratos *k, bool admin, const char *method, uint64_t deadline_usec, kratos_call **ret);
+
+/* Says what to ask for. -ENOMEM. */
+__attribute__((format(printf, 2, 3))) int call_set_path(
+        kratos_call *call, const char *format, ...);
 
 /* Starts a call, and gives it to whoever asked. Owns the call from here on. -ENOMEM; -EPERM for a
  * socket that could be somebody else's; -EBUSY while every server wants to be left alone (429). */
@@ -77,3 +83,10 @@ int call_attempt(kratos_call *call);
 
 DEFINE_CLEANUP(kratos_call *, kratos_cancel);
 #define _cleanup_call_ _cleanup_(kratos_cancelp)
+
+/* The ends of calls that both APIs have: something was deleted; a session was looked for. */
+bool call_finish_delete(kratos_call *call, int outcome, const http_answer *answer);
+bool call_finish_find(kratos_call *call, int outcome, const http_answer *answer);
+
+/* For everything that nobody waits for. */
+#define PATIENT_USEC (15 * USEC_PER_SEC)

@@ -12,9 +12,27 @@
 #include "common/cleanup.h"
 #include "common/local-users.h"
 #include "common/names.h"
+#include "config.h"
+#include "local-files.h"
 #include "posix.h"
+#include "store.h"
 
 typedef struct directory directory;
+
+/* The store and the local files must outlive it. -ENOMEM. */
+int directory_new(store *s, local_files *local, config *c, directory **ret);
+directory *directory_free(directory *d);
+DEFINE_CLEANUP(directory *, directory_free);
+void directory_set_config(directory *d, config *c);
+
+/* Whether the configuration lets a user or group of ours have a number, or a user a home. */
+const config *directory_config(const directory *d);
+bool directory_allows_number(const directory *d, uid_t number);
+
+/* Whether this host itself has no user or group of a number. 1, 0, -errno. */
+int directory_number_is_free(directory *d, uid_t number);
+
+bool directory_allows_home(const directory *d, const char *home);
 
 /* A user as the directory found it, a value that its caller owns. */
 typedef struct directory_user {
@@ -49,9 +67,10 @@ int directory_find_uid(directory *d, uid_t uid, directory_user **ret);
 int directory_find_group(directory *d, const char *name, directory_group *ret);
 int directory_find_gid(directory *d, gid_t gid, directory_group *ret);
 
-/* Each calls back for every user, group, or membership; a callback that returns nonzero ends it, and
- * that is returned. The directory must not be changed meanwhile. 0, -errno. Memberships include
- * those that [Groups] gives in local groups; of a user, of a group, or with both NULL all there are.
+/* Each calls back for every user, group, or membership; a callback that returns nonzero ends it,
+ * and that is returned. The directory must not be changed meanwhile. 0, -errno. Memberships include
+ * those that [Groups] gives in local groups; of a user, of a group, or with both NULL all there
+ * are.
  */
 typedef int (*directory_each_user_t)(const directory_user *user, void *userdata);
 typedef int (*directory_each_group_t)(const directory_group *group, void *userdata);

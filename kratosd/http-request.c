@@ -260,3 +260,14 @@ void http_request_isolate(http_request *request)
         curl_easy_setopt(request->easy, CURLOPT_FRESH_CONNECT, 1L);
         curl_easy_setopt(request->easy, CURLOPT_FORBID_REUSE, 1L);
 }
+
+int http_escape(const char *text, char **ret)
+{
+        char *escaped = curl_easy_escape(NULL, text, 0), *copy = escaped ? strdup(escaped) : NULL;
+
+        curl_free(escaped);
+        if (!copy)
+                return -ENOMEM;
+        *ret = copy;
+        return 0;
+}

@@ -65,6 +65,9 @@ DEFINE_CLEANUP(http *, http_free);
  * this call. -ENOMEM, -EPERM for a socket that could be somebody else's (rule 30). */
 int http_start(http *h, const http_ask *ask, http_done done, void *userdata, http_request **ret);
 
+/* Escapes a text for a query (RFC 3986 §2.1), which the caller owns. -ENOMEM. */
+int http_escape(const char *text, char **ret);
+
 /* Ends a request without a callback. NULL is fine. */
 http_request *http_cancel(http_request *request);
 

@@ -1,6 +1,7 @@
 #include "json.h"
 
 #include <errno.h>
+#include <json-c/json_pointer.h>
 #include <json-c/json_visit.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ int json_read(const char *bytes, size_t size, const json_limits *limits, json_ob
 {
         _cleanup_tokener_ json_tokener *tokener = json_tokener_new_ex(limits->depth);
         _cleanup_json_ json_object *value = NULL;
+        size_t members = 0;
 
         if (!tokener)
                 return -ENOMEM;
@@ -52,6 +54,9 @@ int json_read(const char *bytes, size_t size, const json_limits *limits, json_ob
                 value = json_tokener_parse_ex(tokener, "\n", 1);
         if (json_tokener_get_error(tokener) != json_tokener_success)
                 return JSON_INVALID;
+        if (json_c_visit(value, 0, count_member, &members) < 0 ||
+                members != count_outside(bytes, size, ":"))
+                return JSON_INVALID;
         *ret = TAKE_PTR(value);
         return 0;
 }
@@ -59,16 +64,12 @@ int json_read(const char *bytes, size_t size, const json_limits *limits, json_ob
 int json_read_object(const char *bytes, size_t size, const json_limits *limits, json_object **ret)
 {
         _cleanup_json_ json_object *object = NULL;
-        size_t members = 0;
         int r;
 
         r = json_read(bytes, size, limits, &object);
         if (r != 0)
                 return r;
         if (!json_object_is_type(object, json_type_object))
-                return JSON_INVALID;
-        if (json_c_visit(object, 0, count_member, &members) < 0 ||
-                members != count_outside(bytes, size, ":"))
                 return JSON_INVALID;
         *ret = TAKE_PTR(object);
         return 0;
@@ -82,6 +83,13 @@ json_object *json_member(json_object *object, const char *name)
                 return NULL;
         json_object_object_get_ex(object, name, &value);
         return value;
+}
+
+json_object *json_at(json_object *value, const char *pointer)
+{
+        json_object *found = NULL;
+
+        return json_pointer_get(value, pointer, &found) == 0 ? found : NULL;
 }
 
 const char *json_text(json_object *value)

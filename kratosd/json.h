@@ -25,16 +25,19 @@ typedef struct json_limits {
         size_t values; /* json-c takes some 300 bytes for each */
 } json_limits;
 
-/* Reads a value of any type; NULL for the JSON null. Does not look for names that stand
- * twice. -ENOMEM. */
+/* Reads a value of any type; NULL for the JSON null. A name that stands twice in one object, however
+ * deep, makes it invalid: which of the two counts is a question that no two readers answer alike.
+ * -ENOMEM. */
 int json_read(const char *bytes, size_t size, const json_limits *limits, json_object **ret);
 
-/* Reads an object. A name that stands twice in one object, however deep, makes it invalid: which of
- * the two counts is a question that no two readers answer alike. -ENOMEM. */
+/* Likewise, for an object. */
 int json_read_object(const char *bytes, size_t size, const json_limits *limits, json_object **ret);
 
 /* A member of an object; NULL where there is no object, no such member, or null. */
 json_object *json_member(json_object *object, const char *name);
+
+/* What a JSON pointer (RFC 6901) leads to in a value; NULL where it leads nowhere. */
+json_object *json_at(json_object *value, const char *pointer);
 
 /* A string without NUL in it, or NULL. It lives as long as the value. */
 const char *json_text(json_object *value);

@@ -9,8 +9,6 @@
 
 #define HTTP_NO_CONTENT 204
 
-/* For everything that nobody waits for. */
-#define PATIENT_USEC (15 * USEC_PER_SEC)
 
 int kratos_new(sd_event *event, config *c, kratos **ret)
 {
@@ -74,7 +72,9 @@ int kratos_begin_login(
         r = call_new(k, false, "GET", deadline_usec, &call);
         if (r < 0)
                 return r;
-        snprintf(call->path, sizeof(call->path), "/self-service/login/api");
+        r = call_set_path(call, "/self-service/login/api");
+        if (r < 0)
+                return r;
         call->finish = finish_flow;
         call->then.flow = done;
         call->userdata = userdata;
@@ -132,7 +132,9 @@ int kratos_submit_password(kratos *k, const kratos_submission *s, kratos_login_d
         r = body_password_login(s->identifier, s->password, &call->body);
         if (r < 0)
                 return r;
-        snprintf(call->path, sizeof(call->path), "/self-service/login?flow=%s", s->flow->id);
+        r = call_set_path(call, "/self-service/login?flow=%s", s->flow->id);
+        if (r < 0)
+                return r;
         snprintf(call->nonce, sizeof(call->nonce), "%s", s->nonce);
         snprintf(call->client_ip, sizeof(call->client_ip), "%s", s->client_ip ?: "");
         write_agent(s, call->agent, sizeof(call->agent));
@@ -145,7 +147,7 @@ int kratos_submit_password(kratos *k, const kratos_submission *s, kratos_login_d
 
 /* Whatever is revoked is confirmed by 204, in both ages and on both APIs. A 200 with a page comes
  * from somebody in between, who revoked nothing. */
-static bool finish_delete(kratos_call *call, int outcome, const http_answer *answer)
+bool call_finish_delete(kratos_call *call, int outcome, const http_answer *answer)
 {
         if (outcome == KRATOS_OK && answer->status != HTTP_NO_CONTENT)
                 outcome = KRATOS_BAD_ANSWER;
@@ -159,12 +161,11 @@ static bool finish_delete(kratos_call *call, int outcome, const http_answer *ans
 static bool finish_logout(kratos_call *call, int outcome, const http_answer *answer)
 {
         if ((outcome != KRATOS_NOT_FOUND && outcome != KRATOS_NO_SUCH_PATH) || call->old_form)
-                return finish_delete(call, outcome, answer);
+                return call_finish_delete(call, outcome, answer);
         call->old_form = true;
         call->tried = 0;
-        snprintf(call->path, sizeof(call->path), "/sessions");
-        if (call_attempt(call) < 0)
-                return finish_delete(call, outcome, answer);
+        if (call_set_path(call, "/sessions") < 0 || call_attempt(call) < 0)
+                return call_finish_delete(call, outcome, answer);
         return false;
 }
 
@@ -180,30 +181,16 @@ int kratos_logout(
         r = body_session_token(token, &call->body);
         if (r < 0)
                 return r;
-        snprintf(call->path, sizeof(call->path), "/self-service/logout/api");
+        r = call_set_path(call, "/self-service/logout/api");
+        if (r < 0)
+                return r;
         call->finish = finish_logout;
         call->then.done = done;
         call->userdata = userdata;
         return call_start(TAKE_PTR(call), ret);
 }
 
-int kratos_admin_delete_session(
-        kratos *k, const char *session, kratos_done done, void *userdata, kratos_call **ret)
-{
-        _cleanup_call_ kratos_call *call = NULL;
-        int r;
-
-        r = call_new(k, true, "DELETE", PATIENT_USEC, &call);
-        if (r < 0)
-                return r;
-        snprintf(call->path, sizeof(call->path), "/admin/sessions/%s", session);
-        call->finish = finish_delete;
-        call->then.done = done;
-        call->userdata = userdata;
-        return call_start(TAKE_PTR(call), ret);
-}
-
-static bool finish_find(kratos_call *call, int outcome, const http_answer *answer)
+bool call_finish_find(kratos_call *call, int outcome, const http_answer *answer)
 {
         char session[UUID_LENGTH + 1] = "";
 
@@ -216,25 +203,6 @@ static bool finish_find(kratos_call *call, int outcome, const http_answer *answe
         return true;
 }
 
-int kratos_admin_find_session(kratos *k, const char *identity, const char *nonce,
-        kratos_session_done done, void *userdata, kratos_call **ret)
-{
-        _cleanup_call_ kratos_call *call = NULL;
-        int r;
-
-        r = call_new(k, true, "GET", PATIENT_USEC, &call);
-        if (r < 0)
-                return r;
-        snprintf(call->path, sizeof(call->path),
-                "/admin/identities/%s/sessions?active=true&page_size=%d", identity, SESSIONS_PAGE);
-        snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
-        call->body_max = HTTP_LIST_MAX;
-        call->finish = finish_find;
-        call->then.session = done;
-        call->userdata = userdata;
-        return call_start(TAKE_PTR(call), ret);
-}
-
 int kratos_find_session(kratos *k, const secret *token, const char *nonce, const char *session,
         kratos_session_done done, void *userdata, kratos_call **ret)
 {
@@ -244,13 +212,14 @@ int kratos_find_session(kratos *k, const secret *token, const char *nonce, const
         r = call_new(k, false, "GET", PATIENT_USEC, &call);
         if (r == 0)
                 r = secret_copy(token, &call->token);
+        if (r == 0)
+                r = call_set_path(call, "/sessions?page_size=%d", SESSIONS_PAGE);
         if (r < 0)
                 return r;
-        snprintf(call->path, sizeof(call->path), "/sessions?page_size=%d", SESSIONS_PAGE);
         snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
         snprintf(call->session, sizeof(call->session), "%s", session);
         call->body_max = HTTP_LIST_MAX;
-        call->finish = finish_find;
+        call->finish = call_finish_find;
         call->then.session = done;
         call->userdata = userdata;
         return call_start(TAKE_PTR(call), ret);
@@ -265,10 +234,11 @@ int kratos_delete_session(kratos *k, const secret *token, const char *session, k
         r = call_new(k, false, "DELETE", PATIENT_USEC, &call);
         if (r == 0)
                 r = secret_copy(token, &call->token);
+        if (r == 0)
+                r = call_set_path(call, "/sessions/%s", session);
         if (r < 0)
                 return r;
-        snprintf(call->path, sizeof(call->path), "/sessions/%s", session);
-        call->finish = finish_delete;
+        call->finish = call_finish_delete;
         call->then.done = done;
         call->userdata = userdata;
         return call_start(TAKE_PTR(call), ret);

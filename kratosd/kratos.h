@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "answer-identity.h"
 #include "answer.h"
 #include "config.h"
 
@@ -83,3 +84,28 @@ int kratos_find_session(kratos *k, const secret *token, const char *nonce, const
 /* Revokes another session of a token's owner. KRATOS_OK proves nothing: look for it again. */
 int kratos_delete_session(kratos *k, const secret *token, const char *session, kratos_done done,
         void *userdata, kratos_call **ret);
+
+/* Asks for an identity by its id, on the admin API. KRATOS_OK with it, which is the callback's only
+ * while it runs; KRATOS_NOT_FOUND: Kratos's own word that there is no such identity (rule 41). */
+typedef void (*kratos_identity_done_handler)(
+        int outcome, const kratos_identity *identity, void *userdata);
+int kratos_admin_get_identity(kratos *k, const char *identity, uint64_t deadline_usec,
+        kratos_identity_done_handler done, void *userdata, kratos_call **ret);
+
+/* For one identity of a list; anything but 0 ends the call with it as the outcome. */
+typedef int (*kratos_identity_each)(const kratos_identity *identity, void *userdata);
+typedef void (*kratos_identities_done)(int outcome, void *userdata);
+
+/* Looks for the identities that log in with an identifier, on the admin API. There may be several,
+ * and such as have it for something else than what is meant: whose it is the caller must see. */
+int kratos_admin_find_identities(kratos *k, const char *identifier, uint64_t deadline_usec,
+        kratos_identity_each each, kratos_identities_done done, void *userdata, kratos_call **ret);
+
+/* Identities of one request: more make the request longer than a proxy's default buffers, 4 or 8
+ * KiB. */
+#define IDENTITIES_MAX 80
+
+/* Asks for identities by their ids, on the admin API. One that is not in the answer may exist all the
+ * same (rule 41). */
+int kratos_admin_get_identities(kratos *k, const char (*ids)[UUID_LENGTH + 1], size_t n_ids,
+        kratos_identity_each each, kratos_identities_done done, void *userdata, kratos_call **ret);

@@ -1,8 +1,8 @@
 /*
  * The account document: the object "posix" in an identity's admin-written metadata, which makes a
  * Unix account of it (doc/account-document.md, etc/account-document.schema.json). It is taken as a
- * whole or refused as a whole: nothing in it is ever repaired (rule 10). A document is a plain value
- * that never changes; whoever parsed it owns it.
+ * whole or refused as a whole: nothing in it is ever repaired (rule 10). A document is a plain
+ * value that never changes; whoever parsed it owns it.
  */
 #pragma once
 
@@ -44,9 +44,9 @@ typedef struct posix {
         gid_t gid;
         posix_group *groups;
         size_t n_groups;
-        char *shell; /* absolute path, or NULL: the configuration's */
-        char *home;  /* likewise */
-        char *gecos; /* or NULL */
+        char *shell;     /* absolute path, or NULL: the configuration's */
+        char *home;      /* likewise */
+        char *gecos;     /* or NULL */
         posix_list keys; /* lines of authorized_keys */
         bool has_hosts;  /* an empty list means: nowhere */
         posix_list hosts;

@@ -164,6 +164,18 @@ void hash_login(const char *login, unsigned char ret[static LOGIN_HASH_SIZE])
                 ret, LOGIN_HASH_SIZE, (const unsigned char *)login, strlen(login), NULL, 0);
 }
 
+uint64_t hash_text(const char *text)
+{
+        unsigned char bytes[crypto_generichash_BYTES];
+        uint64_t number = 0;
+
+        crypto_generichash(
+                bytes, sizeof(bytes), (const unsigned char *)text, strlen(text), NULL, 0);
+        for (size_t i = 0; i < sizeof(number); i++)
+                number = number << 8 | bytes[i];
+        return number;
+}
+
 void make_id(char ret[static ID_LENGTH + 1])
 {
         unsigned char bytes[ID_LENGTH / 2];

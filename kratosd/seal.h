@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/interface.h"
 #include "common/secret.h"
@@ -28,6 +29,9 @@ int unseal(const sealer *s, const unsigned char *sealed, size_t size, secret **r
 
 /* Hashes a login id, so that the store holds nothing that opens a session. */
 void hash_login(const char *login, unsigned char ret[static LOGIN_HASH_SIZE]);
+
+/* The first 64 bits of a text's BLAKE2b hash (RFC 7693), without a key: the same on every host. */
+uint64_t hash_text(const char *text);
 
 /* A new id: 128 random bits as hexadecimal digits. */
 void make_id(char ret[static ID_LENGTH + 1]);

@@ -165,6 +165,11 @@ int store_put_account(store *s, const account_row *row, const char *const *group
         return store_end(s, r);
 }
 
+int store_refuse_account(store *s, const char *identity)
+{
+        return run_text(s, REFUSE_ACCOUNT, identity);
+}
+
 int store_delete_account(store *s, const char *identity)
 {
         int r = store_begin(s);

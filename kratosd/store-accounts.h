@@ -41,6 +41,9 @@ int store_find_account_identity(store *s, const char *identity, account_row *ret
  * is in: all of it or nothing. -EEXIST where its name or uid is another identity's. */
 int store_put_account(store *s, const account_row *row, const char *const *groups, size_t n_groups);
 
+/* Says of an account that it is refused, and leaves it otherwise. */
+int store_refuse_account(store *s, const char *identity);
+
 /* Forgets an account, its memberships and its standing; its numbers and pin stay. */
 int store_delete_account(store *s, const char *identity);
 

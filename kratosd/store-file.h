@@ -34,6 +34,7 @@ enum statement {
         ADD_PIN,
         DELETE_PIN,
         PUT_ACCOUNT,
+        REFUSE_ACCOUNT,
         DELETE_ACCOUNT,
         FIND_ACCOUNT_NAME,
         FIND_ACCOUNT_UID,

@@ -67,6 +67,7 @@ const char *const store_sql[STATEMENTS] = {
         [PUT_ACCOUNT] = "INSERT INTO account (" ACCOUNT_COLUMNS ")"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (identity) DO UPDATE SET"
                         " name = ?2, uid = ?3, gid = ?4, refused = ?5, document = ?6",
+        [REFUSE_ACCOUNT] = "UPDATE account SET refused = 1 WHERE identity = ?1",
         [DELETE_ACCOUNT] = "DELETE FROM account WHERE identity = ?1",
         [FIND_ACCOUNT_NAME] = ACCOUNTS "WHERE name = ?1",
         [FIND_ACCOUNT_UID] = ACCOUNTS "WHERE uid = ?1",

@@ -1,0 +1,287 @@
+#include "adoption.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "numbers.h"
+#include "reserved.h"
+
+/* One identity on its way to an account. */
+typedef struct candidate {
+        directory *directory;
+        store *store;
+        const kratos_identity *identity;
+        posix *document;
+        const char *text; /* the document's */
+        account_row row;
+} candidate;
+
+static int refuse(const char **ret_why, const char *why)
+{
+        *ret_why = why;
+        return ADOPTION_REFUSED;
+}
+
+/* An account by its document, or by the configuration's word for everybody. */
+static bool is_account(const candidate *c)
+{
+        const config *all = directory_config(c->directory);
+
+        if (c->identity->document)
+                return true;
+        for (size_t i = 0; all->accounts_all && i < all->schemas.count; i++)
+                if (strcmp(all->schemas.words[i], c->identity->schema) == 0)
+                        return true;
+        return false;
+}
+
+/* The name, which must be this identity's and nobody else's. */
+static int find_name(candidate *c, const char **ret_why)
+{
+        char pinned[USER_NAME_MAX + 1] = "", owner[UUID_LENGTH + 1];
+        const char *name = c->document->name;
+        int r;
+
+        r = store_find_pinned_name(c->store, c->identity->id, pinned);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (!*name)
+                name = c->identity->trait_name;
+        if (!*name)
+                name = pinned; /* an administrator has said so */
+        if (!*name)
+                return refuse(ret_why, "it has no valid name");
+        if (name_is_reserved(name))
+                return refuse(ret_why, "its name is reserved");
+        if (*pinned && strcmp(pinned, name) != 0)
+                return refuse(ret_why,
+                        "it had another name here; if it is to be renamed, kratosd --unpin that one");
+        r = store_find_pin(c->store, name, owner);
+        if (r == 0 && strcmp(owner, c->identity->id) != 0)
+                return refuse(ret_why,
+                        "its name belongs to another identity here; if that is to end, kratosd "
+                        "--unpin it");
+        if (r < 0 && r != -ENOENT)
+                return r;
+        memcpy(c->row.name, name, strlen(name) + 1);
+        return 0;
+}
+
+/* Whether a number may be given out: not where this host has such a user or group. */
+static int is_free(uid_t number, void *userdata)
+{
+        return directory_number_is_free(userdata, number);
+}
+
+static int claim(candidate *c, const char *owner, uid_t number, const char **ret_why)
+{
+        int r;
+
+        if (!directory_allows_number(c->directory, number))
+                return refuse(ret_why, "a number of its is outside UIDRange= and AllowUIDs=");
+        r = number_claim(c->store, owner, number);
+        if (r == NUMBER_TAKEN)
+                return refuse(ret_why, "a number of its belongs to somebody else here");
+        if (r == NUMBER_CHANGED)
+                return refuse(ret_why, "a number of its is another than it had here before");
+        return r;
+}
+
+static int find_number(candidate *c, const char *owner, bool given, uid_t number, uid_t *ret,
+        const char **ret_why)
+{
+        const config *range = directory_config(c->directory);
+        int r;
+
+        if (given) {
+                r = claim(c, owner, number, ret_why);
+                if (r == 0)
+                        *ret = number;
+                return r;
+        }
+        r = number_find(c->store, owner, range->uid_range.first, range->uid_range.last, is_free,
+                c->directory, ret);
+        return r == NUMBER_NONE ? refuse(ret_why, "UIDRange= has no number left for it") : r;
+}
+
+static int find_uid(candidate *c, const char **ret_why)
+{
+        char owner[NUMBER_OWNER_MAX], other[NUMBER_OWNER_MAX];
+        const posix *document = c->document;
+        int r;
+
+        snprintf(owner, sizeof(owner), "user:%s", c->identity->id);
+        r = find_number(c, owner, document->has_uid, document->uid, &c->row.uid, ret_why);
+        if (r != 0)
+                return r;
+        c->row.gid = document->has_gid ? document->gid : c->row.uid;
+        if (c->row.gid == c->row.uid)
+                return 0;
+        if (!directory_allows_number(c->directory, c->row.gid))
+                return refuse(ret_why, "its gid is outside UIDRange= and AllowUIDs=");
+        r = store_find_owner(c->store, c->row.gid, other);
+        if (r == 0 && strncmp(other, "user:", strlen("user:")) == 0)
+                return refuse(ret_why, "its gid is another user's own");
+        return r == -ENOENT ? 0 : r;
+}
+
+/* Gives each of its groups a number. Those whose names are reserved are groups of Kratos's alone, of
+ * which the configuration may make something else ([Groups]). */
+static int find_groups(candidate *c, const char **ret_why)
+{
+        for (size_t i = 0; i < c->document->n_groups; i++) {
+                const posix_group *group = &c->document->groups[i];
+                char owner[NUMBER_OWNER_MAX];
+                gid_t gid;
+                int r;
+
+                if (name_is_reserved(group->name))
+                        continue;
+                snprintf(owner, sizeof(owner), "group:%s", group->name);
+                r = find_number(c, owner, group->has_gid, group->gid, &gid, ret_why);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Everything that an account needs, or why it cannot be one. */
+static int examine(candidate *c, const char **ret_why)
+{
+        int r;
+
+        if (c->identity->two_documents)
+                return refuse(ret_why,
+                        "both metadata_public and metadata_admin have a posix object: which counts?");
+        r = posix_parse(c->text, strlen(c->text), &c->document, ret_why);
+        if (r != POSIX_OK)
+                return r < 0 ? r : ADOPTION_REFUSED;
+        if (c->document->home && !directory_allows_home(c->directory, c->document->home))
+                return refuse(ret_why, "its home is not HomePrefix= and one name below it");
+        r = find_name(c, ret_why);
+        if (r == 0)
+                r = find_uid(c, ret_why);
+        return r == 0 ? find_groups(c, ret_why) : r;
+}
+
+static int put(candidate *c)
+{
+        const char *groups[POSIX_GROUPS_MAX];
+        char owner[UUID_LENGTH + 1];
+        int r = store_find_pin(c->store, c->row.name, owner);
+
+        if (r == -ENOENT)
+                r = store_add_pin(c->store, c->row.name, c->row.identity);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < c->document->n_groups; i++)
+                groups[i] = c->document->groups[i].name;
+        return store_put_account(c->store, &c->row, groups, c->document->n_groups);
+}
+
+/* What it was before counts no more, but stays to tell whose files are whose. */
+static int put_refused(candidate *c, account_row *before, const char *why)
+{
+        int r = 0;
+
+        if (!before->document || !before->refused)
+                log_message(LOG_WARNING, "The identity %s%s%s cannot be an account here: %s",
+                        c->identity->id, before->document ? ", which was " : "", before->name, why);
+        if (before->document && !before->refused)
+                r = store_refuse_account(c->store, before->identity);
+        return r < 0 ? r : ADOPTION_REFUSED;
+}
+
+static bool is_unchanged(const candidate *c, const account_row *before)
+{
+        return before->document && !before->refused && before->uid == c->row.uid &&
+               before->gid == c->row.gid && strcmp(before->name, c->row.name) == 0 &&
+               strcmp(before->document, c->text) == 0;
+}
+
+/* Whatever becomes of it, this is what Kratos says of it now. */
+static int note_standing(candidate *c)
+{
+        standing now = { .active = c->identity->active, .checked = time(NULL) };
+
+        return store_put_standing(c->store, c->identity->id, &now);
+}
+
+static int take(candidate *c)
+{
+        _cleanup_account_row_ account_row before = { 0 };
+        const char *why = NULL;
+        int r = store_find_account_identity(c->store, c->identity->id, &before);
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (!is_account(c)) {
+                if (!before.document)
+                        return ADOPTION_NONE;
+                r = adoption_end(c->store, before.identity);
+                return r < 0 ? r : ADOPTION_NONE;
+        }
+        c->text = c->identity->document ? c->identity->document : "{}";
+        r = note_standing(c);
+        if (r == 0)
+                r = examine(c, &why);
+        if (r == ADOPTION_REFUSED)
+                return put_refused(c, &before, why);
+        if (r < 0 || is_unchanged(c, &before))
+                return r;
+        c->row.document = (char *)c->text;
+        r = put(c);
+        if (r == -EEXIST)
+                return put_refused(c, &before, "its name or number is another account's");
+        if (r == 0 && !before.document)
+                log_message(LOG_INFO, "%s is an account: identity %s, uid %u", c->row.name,
+                        c->row.identity, c->row.uid);
+        return r;
+}
+
+int adopt(directory *d, store *s, const kratos_identity *identity)
+{
+        candidate c = { .directory = d, .store = s, .identity = identity };
+        int r;
+
+        memcpy(c.row.identity, identity->id, sizeof(c.row.identity));
+        r = store_begin(s);
+        if (r < 0)
+                return r;
+        r = take(&c);
+        posix_free(c.document);
+        return store_end(s, r);
+}
+
+int adoption_end(store *s, const char *identity)
+{
+        _cleanup_account_row_ account_row row = { 0 };
+        int r = store_find_account_identity(s, identity, &row);
+
+        if (r == 0)
+                log_message(LOG_NOTICE, "%s is no account any more: identity %s", row.name, identity);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        return store_delete_account(s, identity);
+}
+
+int adopt_by_hand(directory *d, store *s, const char *name, const char *identity)
+{
+        kratos_identity claimed = { .active = true, .document = (char *)"{}" };
+        char owner[UUID_LENGTH + 1];
+        int r = store_begin(s);
+
+        if (r < 0)
+                return r;
+        memcpy(claimed.id, identity, sizeof(claimed.id));
+        r = store_find_pin(s, name, owner);
+        if (r == -ENOENT)
+                r = store_add_pin(s, name, identity);
+        if (r == -EEXIST)
+                r = ADOPTION_REFUSED; /* the identity has another name here */
+        if (r == 0)
+                r = adopt(d, s, &claimed);
+        return store_end(s, r);
+}

@@ -1,0 +1,29 @@
+/*
+ * The local files: the names and numbers of this host's own passwd and group files, which always win
+ * over ours. They are read again when a file has changed, and never through NSS, which would ask us.
+ * Whoever made a local_files owns it.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "common/cleanup.h"
+
+#define GROUP_FILE "/etc/group"
+
+/* What a file may be at most, in bytes: some million people. */
+#define LOCAL_FILE_MAX (64 * 1024 * 1024)
+
+typedef struct local_files local_files;
+
+/* -ENOMEM; files that cannot be read now are read when they are needed. */
+int local_files_new(const char *passwd, const char *group, local_files **ret);
+local_files *local_files_free(local_files *l);
+DEFINE_CLEANUP(local_files *, local_files_free);
+
+/* Whether there is such a user or group here: 1, 0, or -errno, also of a file that is away: then
+ * nothing can be said of anybody. */
+int local_user_exists(local_files *l, const char *name);
+int local_uid_exists(local_files *l, uid_t uid);
+int local_group_exists(local_files *l, const char *name);
+int local_gid_exists(local_files *l, gid_t gid);
