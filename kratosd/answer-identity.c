@@ -19,6 +19,19 @@ void kratos_identity_done(kratos_identity *identity)
         identity->document = NULL;
 }
 
+int kratos_identity_copy(const kratos_identity *identity, kratos_identity *ret)
+{
+        kratos_identity copied = *identity;
+
+        if (identity->document) {
+                copied.document = strdup(identity->document);
+                if (!copied.document)
+                        return -ENOMEM;
+        }
+        *ret = copied;
+        return 0;
+}
+
 static bool copy(json_object *value, char *ret, size_t size)
 {
         const char *string = json_text(value);
@@ -78,7 +91,13 @@ static int read_document(json_object *identity, kratos_identity *ret)
         json_object *admin = json_member(json_member(identity, "metadata_admin"), "posix");
         json_object *document = public ? public : admin;
 
+        json_object *name = json_member(document, "name");
+
         ret->two_documents = public && admin;
+        if (!name)
+                memcpy(ret->claims, ret->trait_name, sizeof(ret->claims));
+        else if (json_text(name) && user_name_is_valid(json_text(name)))
+                memcpy(ret->claims, json_text(name), strlen(json_text(name)) + 1);
         if (!document)
                 return 0;
         ret->document = strdup(json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN));

@@ -22,10 +22,14 @@ typedef struct kratos_identity {
         char *document;                     /* its JSON text, or NULL: it has none */
         bool two_documents;                 /* both kinds of metadata have one: which counts? */
         char trait_name[USER_NAME_MAX + 1]; /* "" where the traits give no valid name */
+        char claims[USER_NAME_MAX + 1]; /* the name that it would have here; "" where none is valid */
 } kratos_identity;
 
 void kratos_identity_done(kratos_identity *identity);
 #define _cleanup_identity_ _cleanup_(kratos_identity_done)
+
+/* Makes a copy, which the caller owns. -ENOMEM. */
+int kratos_identity_copy(const kratos_identity *identity, kratos_identity *ret);
 
 /* Where the traits have a name ([Accounts] UserName=, StripDomain=); both NULL where they are not
  * trusted. */

@@ -1,15 +1,29 @@
 /*
  * Look-ups: what is done about a name that the directory does not know. Kratos's admin API is asked
  * for it, once for all who want to know, within [Accounts] LookupTimeoutSec=, and its no is
- * remembered for a while. Names, requests and time are all bounded, so that a flood of invented
- * names costs little and holds up nobody (rules 17, 18).
+ * remembered for a while. Names, requests and time are all bounded, so that a flood of invented names
+ * costs little and holds up nobody (rules 17, 18). The lookups own each query; whoever waits for one
+ * owns a lookup, until it is called back or cancels it.
  */
 #pragma once
 
+#include <systemd/sd-event.h>
+
 #include "common/cleanup.h"
+#include "directory.h"
+#include "kratos.h"
+#include "store.h"
 
 typedef struct lookups lookups;
 typedef struct lookup lookup; /* one caller's wish to know */
+
+int lookups_new(sd_event *event, directory *d, store *s, kratos *k, lookups **ret);
+/* Those who still wait are called back. */
+lookups *lookups_free(lookups *l);
+DEFINE_CLEANUP(lookups *, lookups_free);
+
+/* Forgets what Kratos said no to, because the configuration is a new one. */
+void lookups_forget(lookups *l);
 
 /* Says that the answer is there: the directory now knows the name, or still does not. */
 typedef void (*lookup_done)(void *userdata);

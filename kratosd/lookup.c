@@ -1,0 +1,341 @@
+#include "lookup.h"
+
+#include <errno.h>
+#include <search.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "adoption.h"
+#include "log.h"
+#include "reserved.h"
+#include "timespan.h"
+
+/* Names that Kratos is being asked for at once, and callers that wait for them. */
+#define QUERIES_MAX 16
+#define WAITING_MAX 512
+/* Requests to Kratos: so many a second on average, and so many at once after a quiet time. */
+#define REQUESTS_PER_SEC 20
+#define REQUESTS_BURST 40
+/* What nobody is called, and for how long that is believed. */
+#define NOBODY_MAX 4096
+#define NOBODY_USEC ((int64_t)(60 * USEC_PER_SEC))
+/* After an admin API that did not answer, nothing is asked for so long: nobody waits for it again
+ * and again. */
+#define SILENCE_USEC ((int64_t)(5 * USEC_PER_SEC))
+/* Identities that claim one name. */
+#define CLAIMANTS_MAX 4
+
+typedef struct query query;
+
+struct lookup {
+        query *query;
+        lookup_done done;
+        void *userdata;
+        TAILQ_ENTRY(lookup) lookups;
+};
+
+/* One name that Kratos is asked for. */
+struct query {
+        lookups *owner;
+        char name[USER_NAME_MAX + 1];
+        kratos_call *call;
+        kratos_identity claimants[CLAIMANTS_MAX];
+        size_t n_claimants; /* may be more than are kept */
+        TAILQ_HEAD(, lookup) waiting;
+        LIST_ENTRY(query) queries;
+};
+
+/* A name that is nobody's. */
+typedef struct nobody {
+        char name[USER_NAME_MAX + 1];
+        int64_t until; /* CLOCK_BOOTTIME, microseconds */
+        TAILQ_ENTRY(nobody) nobodies;
+} nobody;
+
+struct lookups {
+        sd_event *event;
+        directory *directory;
+        store *store;
+        kratos *kratos;
+        LIST_HEAD(, query) queries;
+        unsigned n_queries;
+        unsigned n_waiting;
+        TAILQ_HEAD(, nobody) nobodies; /* the oldest first */
+        void *by_name;                 /* the same, as a tree, see tsearch(3) */
+        unsigned n_nobodies;
+        int64_t silent_until;
+        int64_t refilled; /* CLOCK_BOOTTIME, microseconds */
+        unsigned tokens;
+        bool flooded; /* and that was said */
+};
+
+static int compare(const void *a, const void *b)
+{
+        return strcmp(((const nobody *)a)->name, ((const nobody *)b)->name);
+}
+
+static void forget(lookups *l, nobody *one)
+{
+        tdelete(one, &l->by_name, compare);
+        TAILQ_REMOVE(&l->nobodies, one, nobodies);
+        l->n_nobodies--;
+        free(one);
+}
+
+static void forget_expired(lookups *l)
+{
+        int64_t now = boottime_usec();
+        nobody *one;
+
+        while ((one = TAILQ_FIRST(&l->nobodies)) && (one->until <= now || l->n_nobodies > NOBODY_MAX))
+                forget(l, one);
+}
+
+static bool is_nobody(lookups *l, const char *name)
+{
+        nobody key = { 0 };
+
+        forget_expired(l);
+        snprintf(key.name, sizeof(key.name), "%s", name);
+        return tfind(&key, &l->by_name, compare) != NULL;
+}
+
+static void remember(lookups *l, const char *name)
+{
+        nobody *one;
+
+        if (is_nobody(l, name))
+                return;
+        one = calloc(1, sizeof(nobody));
+        if (!one)
+                return;
+        snprintf(one->name, sizeof(one->name), "%s", name);
+        one->until = boottime_usec() + NOBODY_USEC;
+        if (!tsearch(one, &l->by_name, compare)) {
+                free(one);
+                return;
+        }
+        TAILQ_INSERT_TAIL(&l->nobodies, one, nobodies);
+        l->n_nobodies++;
+        forget_expired(l);
+}
+
+void lookups_forget(lookups *l)
+{
+        while (!TAILQ_EMPTY(&l->nobodies))
+                forget(l, TAILQ_FIRST(&l->nobodies));
+        l->silent_until = 0;
+}
+
+/* Whether Kratos may be asked once more: a bucket of tokens that fills up with time. */
+static bool take_token(lookups *l)
+{
+        int64_t now = boottime_usec();
+        int64_t new = (now - l->refilled) * REQUESTS_PER_SEC / (int64_t)USEC_PER_SEC;
+
+        if (new > 0) {
+                l->tokens = new > REQUESTS_BURST - (int64_t)l->tokens ? REQUESTS_BURST
+                                                                     : l->tokens + (unsigned)new;
+                l->refilled = now;
+        }
+        if (l->tokens == 0) {
+                if (!l->flooded)
+                        log_message(LOG_WARNING, "More unknown names are looked up than Kratos is "
+                                                 "asked for (%d a second): the rest are unknown",
+                                REQUESTS_PER_SEC);
+                l->flooded = true;
+                return false;
+        }
+        l->flooded &= l->tokens < REQUESTS_BURST;
+        l->tokens--;
+        return true;
+}
+
+lookup *lookup_cancel(lookup *one)
+{
+        if (!one)
+                return NULL;
+        TAILQ_REMOVE(&one->query->waiting, one, lookups);
+        one->query->owner->n_waiting--;
+        free(one);
+        return NULL;
+}
+
+/* Ends a query, and tells all who wait for it. They may begin new ones. */
+static void query_end(query *q)
+{
+        lookups *l = q->owner;
+        lookup *one;
+
+        LIST_REMOVE(q, queries);
+        l->n_queries--;
+        while ((one = TAILQ_FIRST(&q->waiting))) {
+                lookup_done done = one->done;
+                void *userdata = one->userdata;
+
+                lookup_cancel(one);
+                done(userdata);
+        }
+        for (size_t i = 0; i < q->n_claimants && i < CLAIMANTS_MAX; i++)
+                kratos_identity_done(&q->claimants[i]);
+        kratos_cancel(q->call);
+        free(q);
+}
+
+/* An identity may have the name for something else: an e-mail address, say. It counts if the name is
+ * what it would be called here. */
+static int on_identity(const kratos_identity *identity, void *userdata)
+{
+        query *q = userdata;
+        int r = 0;
+
+        if (strcmp(identity->claims, q->name) != 0)
+                return 0;
+        if (q->n_claimants < CLAIMANTS_MAX)
+                r = kratos_identity_copy(identity, &q->claimants[q->n_claimants]);
+        if (r == 0)
+                q->n_claimants++;
+        return r;
+}
+
+/* Whose the name is. Where nobody had it here and several want it now, it is nobody's: whoever came
+ * first in some list would be as good as drawn by lot. */
+static int settle(query *q)
+{
+        char owner[UUID_LENGTH + 1];
+        int r = store_find_pin(q->owner->store, q->name, owner), adopted = ADOPTION_NONE;
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r == -ENOENT && q->n_claimants > 1) {
+                log_message(LOG_WARNING,
+                        "%zu identities claim the name %s, which nobody had here: it is nobody's "
+                        "until only one claims it, or kratosd --add-account says whose it is",
+                        q->n_claimants, q->name);
+                return ADOPTION_REFUSED;
+        }
+        for (size_t i = 0; i < q->n_claimants && i < CLAIMANTS_MAX; i++) {
+                r = adopt(q->owner->directory, q->owner->store, &q->claimants[i]);
+                if (r < 0)
+                        return r;
+                if (r == ADOPTED)
+                        adopted = r;
+        }
+        return adopted;
+}
+
+static void on_identities(int outcome, void *userdata)
+{
+        query *q = userdata;
+        lookups *l = q->owner;
+        int r;
+
+        q->call = NULL;
+        if (outcome == KRATOS_OK) {
+                r = settle(q);
+                if (r > 0)
+                        remember(l, q->name);
+                else if (r < 0)
+                        log_message(LOG_ERR, "%s cannot be looked up: %s", q->name, strerror(-r));
+        } else {
+                l->silent_until = boottime_usec() + SILENCE_USEC;
+        }
+        query_end(q);
+}
+
+static query *find_query(lookups *l, const char *name)
+{
+        query *q;
+
+        LIST_FOREACH (q, &l->queries, queries)
+                if (strcmp(q->name, name) == 0)
+                        return q;
+        return NULL;
+}
+
+/* Asks Kratos for a name. LOOKUP_NOTHING where it may or can not be asked now. */
+static int query_begin(lookups *l, const char *name, query **ret)
+{
+        const config *c = kratos_config(l->kratos);
+        _cleanup_free_ char *identifier = NULL;
+        query *q;
+        int r;
+
+        if (l->n_queries >= QUERIES_MAX || boottime_usec() < l->silent_until || !take_token(l))
+                return LOOKUP_NOTHING;
+        r = config_identifier(c, name, &identifier);
+        q = r < 0 ? NULL : calloc(1, sizeof(query));
+        if (!q)
+                return -ENOMEM;
+        q->owner = l;
+        snprintf(q->name, sizeof(q->name), "%s", name);
+        TAILQ_INIT(&q->waiting);
+        r = kratos_admin_find_identities(l->kratos, identifier, c->lookup_timeout_usec, on_identity,
+                on_identities, q, &q->call);
+        if (r < 0) {
+                free(q);
+                return r == -ENOMEM ? r : LOOKUP_NOTHING;
+        }
+        LIST_INSERT_HEAD(&l->queries, q, queries);
+        l->n_queries++;
+        *ret = q;
+        return 0;
+}
+
+int lookup_begin(lookups *l, const char *name, lookup_done done, void *userdata, lookup **ret)
+{
+        lookup *one;
+        query *q;
+        int r = 0;
+
+        if (!kratos_has_admin(l->kratos) || !user_name_is_valid(name) || name_is_reserved(name) ||
+                l->n_waiting >= WAITING_MAX || is_nobody(l, name))
+                return LOOKUP_NOTHING;
+        one = calloc(1, sizeof(lookup));
+        if (!one)
+                return -ENOMEM;
+        q = find_query(l, name);
+        if (!q)
+                r = query_begin(l, name, &q);
+        if (r != 0) {
+                free(one);
+                return r;
+        }
+        one->query = q;
+        one->done = done;
+        one->userdata = userdata;
+        TAILQ_INSERT_TAIL(&q->waiting, one, lookups);
+        l->n_waiting++;
+        *ret = one;
+        return LOOKUP_WAITING;
+}
+
+int lookups_new(sd_event *event, directory *d, store *s, kratos *k, lookups **ret)
+{
+        lookups *l = calloc(1, sizeof(lookups));
+
+        if (!l)
+                return -ENOMEM;
+        l->event = sd_event_ref(event);
+        l->directory = d;
+        l->store = s;
+        l->kratos = k;
+        l->tokens = REQUESTS_BURST;
+        l->refilled = boottime_usec();
+        LIST_INIT(&l->queries);
+        TAILQ_INIT(&l->nobodies);
+        *ret = l;
+        return 0;
+}
+
+lookups *lookups_free(lookups *l)
+{
+        if (!l)
+                return NULL;
+        while (!LIST_EMPTY(&l->queries))
+                query_end(LIST_FIRST(&l->queries));
+        lookups_forget(l);
+        sd_event_unref(l->event);
+        free(l);
+        return NULL;
+}
