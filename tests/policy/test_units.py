@@ -112,7 +112,7 @@ class TestConfiguration:
     KEY = re.compile(r"^#([A-Z][A-Za-z]+)=(.*)$", re.M)
 
     def keys_of_the_source(self) -> set[str]:
-        table = source("kratosd/config.c")
+        table = source("kratosd/config-options.c")
         return set(re.findall(r'\{ "\w+", "(\w+)", set_', table))
 
     def test_every_key_is_there_and_commented_out(self) -> None:

@@ -1,0 +1,22 @@
+/*
+ * The kinds of values that a key can have. Each function reads one value into the field of the
+ * configuration that belongs to its key, or tells what would be right and leaves the field alone.
+ * What a field then holds is the configuration's.
+ */
+#pragma once
+
+#include "config-reader.h"
+
+/* No login program waits longer for Kratos (common/interface.h). */
+#define TIMEOUT_MAX_USEC (10 * USEC_PER_SEC)
+
+typedef void (*config_setter)(config_reader *r, const char *key, const char *value, void *field);
+
+void set_servers(config_reader *r, const char *key, const char *value, void *field);
+void set_path(config_reader *r, const char *key, const char *value, void *field);
+void set_proxy(config_reader *r, const char *key, const char *value, void *field);
+void set_user(config_reader *r, const char *key, const char *value, void *field);
+void set_span(config_reader *r, const char *key, const char *value, void *field);
+void set_timeout(config_reader *r, const char *key, const char *value, void *field);
+void set_identifier(config_reader *r, const char *key, const char *value, void *field);
+void set_level(config_reader *r, const char *key, const char *value, void *field);
