@@ -56,8 +56,8 @@ static int find_name(candidate *c, const char **ret_why)
         if (name_is_reserved(name))
                 return refuse(ret_why, "its name is reserved");
         if (*pinned && strcmp(pinned, name) != 0)
-                return refuse(ret_why,
-                        "it had another name here; if it is to be renamed, kratosd --unpin that one");
+                return refuse(ret_why, "it had another name here; if it is to be renamed, kratosd "
+                                       "--unpin that one");
         r = store_find_pin(c->store, name, owner);
         if (r == 0 && strcmp(owner, c->identity->id) != 0)
                 return refuse(ret_why,
@@ -89,8 +89,8 @@ static int claim(candidate *c, const char *owner, uid_t number, const char **ret
         return r;
 }
 
-static int find_number(candidate *c, const char *owner, bool given, uid_t number, uid_t *ret,
-        const char **ret_why)
+static int find_number(
+        candidate *c, const char *owner, bool given, uid_t number, uid_t *ret, const char **ret_why)
 {
         const config *range = directory_config(c->directory);
         int r;
@@ -127,8 +127,8 @@ static int find_uid(candidate *c, const char **ret_why)
         return r == -ENOENT ? 0 : r;
 }
 
-/* Gives each of its groups a number. Those whose names are reserved are groups of Kratos's alone, of
- * which the configuration may make something else ([Groups]). */
+/* Gives each of its groups a number. Those whose names are reserved are groups of Kratos's alone,
+ * of which the configuration may make something else ([Groups]). */
 static int find_groups(candidate *c, const char **ret_why)
 {
         for (size_t i = 0; i < c->document->n_groups; i++) {
@@ -153,8 +153,8 @@ static int examine(candidate *c, const char **ret_why)
         int r;
 
         if (c->identity->two_documents)
-                return refuse(ret_why,
-                        "both metadata_public and metadata_admin have a posix object: which counts?");
+                return refuse(ret_why, "both metadata_public and metadata_admin have a posix "
+                                       "object: which counts?");
         r = posix_parse(c->text, strlen(c->text), &c->document, ret_why);
         if (r != POSIX_OK)
                 return r < 0 ? r : ADOPTION_REFUSED;
@@ -261,7 +261,8 @@ int adoption_end(store *s, const char *identity)
         int r = store_find_account_identity(s, identity, &row);
 
         if (r == 0)
-                log_message(LOG_NOTICE, "%s is no account any more: identity %s", row.name, identity);
+                log_message(
+                        LOG_NOTICE, "%s is no account any more: identity %s", row.name, identity);
         if (r < 0 && r != -ENOENT)
                 return r;
         return store_delete_account(s, identity);

@@ -1,7 +1,7 @@
 /*
- * Adoption: how what Kratos says of an identity becomes an account of this host. An identity is taken
- * as a whole or refused as a whole, with one message that says why; a name belongs to the identity
- * that first had it here, and a number to whom it was first given. Nothing is owned here.
+ * Adoption: how what Kratos says of an identity becomes an account of this host. An identity is
+ * taken as a whole or refused as a whole, with one message that says why; a name belongs to the
+ * identity that first had it here, and a number to whom it was first given. Nothing is owned here.
  */
 #pragma once
 

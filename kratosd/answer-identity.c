@@ -69,9 +69,8 @@ static void read_trait_name(
         char name[ADDRESS_MAX + 1];
         char *at;
 
-        if (!traits->user_name ||
-                !copy(json_at(json_member(identity, "traits"), traits->user_name), name,
-                        sizeof(name)))
+        if (!traits->user_name || !copy(json_at(json_member(identity, "traits"), traits->user_name),
+                                          name, sizeof(name)))
                 return;
         if (traits->strip_domain) {
                 at = strchr(name, '@');

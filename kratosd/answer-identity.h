@@ -22,7 +22,8 @@ typedef struct kratos_identity {
         char *document;                     /* its JSON text, or NULL: it has none */
         bool two_documents;                 /* both kinds of metadata have one: which counts? */
         char trait_name[USER_NAME_MAX + 1]; /* "" where the traits give no valid name */
-        char claims[USER_NAME_MAX + 1]; /* the name that it would have here; "" where none is valid */
+        char claims[USER_NAME_MAX +
+                    1]; /* the name that it would have here; "" where none is valid */
 } kratos_identity;
 
 void kratos_identity_done(kratos_identity *identity);

@@ -70,8 +70,7 @@ struct kratos_call {
 int call_new(kratos *k, bool admin, const char *method, uint64_t deadline_usec, kratos_call **ret);
 
 /* Says what to ask for. -ENOMEM. */
-__attribute__((format(printf, 2, 3))) int call_set_path(
-        kratos_call *call, const char *format, ...);
+__attribute__((format(printf, 2, 3))) int call_set_path(kratos_call *call, const char *format, ...);
 
 /* Starts a call, and gives it to whoever asked. Owns the call from here on. -ENOMEM; -EPERM for a
  * socket that could be somebody else's; -EBUSY while every server wants to be left alone (429). */

@@ -3,41 +3,28 @@
 #include <dirent.h>
 #include <errno.h>
 #include <ini.h>
-#include <inttypes.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <syslog.h>
 
-#include "common/local-users.h"
-#include "common/names.h"
-#include "timespan.h"
+#include "config-accounts.h"
+#include "config-options.h"
+#include "reserved.h"
 
 /* inih cuts a line into pieces of this size, so longer ones are refused here. */
 #define LINE_MAX_BYTES 190
 #define FILE_MAX_BYTES (64 * 1024)
 
-#define CONNECT_TIMEOUT_USEC (3 * USEC_PER_SEC)
-#define OPEN_TIMEOUT_USEC (300 * USEC_PER_SEC)
-/* The module waits no longer for an answer (common/interface.h). */
-#define TIMEOUT_USEC (10 * USEC_PER_SEC)
-
 /* One file as it is being read. */
-typedef struct reader {
-        config *config;
-        config_complaint complain;
-        void *userdata;
-        const char *name;
+typedef struct source {
+        config_reader reader;
         FILE *file;
         char *text; /* the line last read */
         size_t capacity;
-        unsigned line;
         bool pending; /* the line last read must yield a key, and has not yet */
-} reader;
+} source;
 
-__attribute__((format(printf, 3, 4))) static void complain(
-        reader *r, bool warning, const char *format, ...)
+void config_complain(config_reader *r, bool warning, const char *format, ...)
 {
         _cleanup_free_ char *sentence = NULL;
         va_list ap;
@@ -49,257 +36,111 @@ __attribute__((format(printf, 3, 4))) static void complain(
 
         if (!warning)
                 r->config->mistakes++;
-        r->complain(r->name, r->line, warning, sentence ?: "out of memory", r->userdata);
+        r->complain(r->file, r->line, warning, sentence ?: "out of memory", r->userdata);
 }
 
-static void mistaken(reader *r, const char *key, const char *value, const char *right)
+void config_mistaken(config_reader *r, const char *key, const char *value, const char *right)
 {
-        complain(r, false, "%s=%s: %s", key, value, right);
+        config_complain(r, false, "%s=%s: %s", key, value, right);
 }
 
-static void set_text(reader *r, char **field, const char *value)
+static void source_done(source *s)
 {
-        char *copy = NULL;
-
-        if (*value) {
-                copy = strdup(value);
-                if (!copy)
-                        complain(r, false, "out of memory");
-        }
-        free(*field);
-        *field = copy;
-}
-
-/* Values of one key add up; an empty one begins anew, as in systemd's files. */
-static void set_servers(reader *r, const char *key, const char *value, size_t offset)
-{
-        server_list *list = (server_list *)((char *)r->config + offset);
-        _cleanup_free_ char *copy = strdup(value);
-        char *save = NULL;
-
-        if (!copy)
-                return complain(r, false, "out of memory");
-        if (!*value)
-                while (list->count > 0)
-                        server_url_done(&list->urls[--list->count]);
-        for (char *url = strtok_r(copy, " \t", &save); url; url = strtok_r(NULL, " \t", &save)) {
-                const char *why = "out of memory";
-
-                if (list->count == SERVERS_MAX)
-                        return mistaken(r, key, url, "at most 8 addresses can be given");
-                if (server_url_parse(url, &list->urls[list->count], &why) < 0)
-                        mistaken(r, key, url, why);
-                else
-                        list->count++;
-        }
-}
-
-static void set_path(reader *r, const char *key, const char *value, size_t offset)
-{
-        struct stat st;
-
-        if (*value && *value != '/')
-                return mistaken(r, key, value, "an absolute path is wanted");
-        if (*value && (stat(value, &st) < 0 || !S_ISREG(st.st_mode) || access(value, R_OK) < 0))
-                return mistaken(r, key, value, "the file cannot be read, or is none");
-        set_text(r, (char **)((char *)r->config + offset), value);
-}
-
-static void set_proxy(reader *r, const char *key, const char *value, size_t offset)
-{
-        if (*value && !proxy_is_valid(value))
-                return mistaken(
-                        r, key, value, "a proxy is written http://HOST:PORT or https://HOST:PORT");
-        set_text(r, (char **)((char *)r->config + offset), value);
-}
-
-static void set_user(reader *r, const char *key, const char *value, size_t offset)
-{
-        uid_t uid = 0;
-
-        if (*value && passwd_find_uid(PASSWD_FILE, value, &uid) < 0)
-                return mistaken(r, key, value, "no such user in /etc/passwd");
-        r->config->server_uid = uid;
-        set_text(r, (char **)((char *)r->config + offset), value);
-}
-
-static void set_span(reader *r, const char *key, const char *value, size_t offset)
-{
-        uint64_t usec;
-
-        if (timespan_parse(value, &usec) < 0 || usec == 0)
-                return mistaken(r, key, value, "a span of time is wanted, such as 10s or 5min");
-        *(uint64_t *)((char *)r->config + offset) = usec;
-}
-
-/* A time for which a login program waits. */
-static void set_timeout(reader *r, const char *key, const char *value, size_t offset)
-{
-        uint64_t usec;
-
-        if (timespan_parse(value, &usec) == 0 && usec > TIMEOUT_USEC)
-                return mistaken(r, key, value, "at most 10s: no login program waits longer");
-        set_span(r, key, value, offset);
-}
-
-static void set_identifier(reader *r, const char *key, const char *value, size_t offset)
-{
-        const char *percent = strstr(value, "%u");
-
-        if (!percent || strchr(percent + 1, '%') || strchr(value, '%') != percent ||
-                !context_field_is_valid(value))
-                return mistaken(r, key, value,
-                        "a pattern with one %u in at most 64 bytes of ASCII is wanted, such as "
-                        "%u@example.org");
-        set_text(r, (char **)((char *)r->config + offset), value);
-}
-
-static void set_level(reader *r, const char *key, const char *value, size_t offset)
-{
-        static const struct {
-                const char *name;
-                int level;
-        } levels[] = {
-                { "error", LOG_ERR },
-                { "warning", LOG_WARNING },
-                { "notice", LOG_NOTICE },
-                { "info", LOG_INFO },
-                { "debug", LOG_DEBUG },
-        };
-
-        for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-                if (strcmp(value, levels[i].name) == 0) {
-                        *(int *)((char *)r->config + offset) = levels[i].level;
-                        return;
-                }
-        mistaken(r, key, value, "error, warning, notice, info or debug is wanted");
-}
-
-static const struct option {
-        const char *section;
-        const char *key;
-        void (*set)(reader *r, const char *key, const char *value, size_t offset);
-        size_t offset;
-} options[] = {
-        { "Kratos", "PublicURL", set_servers, offsetof(config, public) },
-        { "Kratos", "AdminURL", set_servers, offsetof(config, admin) },
-        { "Kratos", "CAFile", set_path, offsetof(config, ca_file) },
-        { "Kratos", "Proxy", set_proxy, offsetof(config, proxy) },
-        { "Kratos", "ServerUser", set_user, offsetof(config, server_user) },
-        { "Kratos", "ConnectTimeoutSec", set_timeout, offsetof(config, connect_timeout_usec) },
-        { "Kratos", "TimeoutSec", set_timeout, offsetof(config, timeout_usec) },
-        { "Accounts", "Identifier", set_identifier, offsetof(config, identifier) },
-        { "Sessions", "OpenTimeoutSec", set_span, offsetof(config, open_timeout_usec) },
-        { "Log", "Level", set_level, offsetof(config, log_level) },
-};
-
-/* Where a misspelt key would let people in, it is more than a warning. */
-static bool section_is_strict(const char *section)
-{
-        return strcmp(section, "Access") == 0 || strcmp(section, "Service") == 0 ||
-               strncmp(section, "Service ", strlen("Service ")) == 0;
-}
-
-static int take_key(void *userdata, const char *section, const char *key, const char *value)
-{
-        reader *r = userdata;
-
-        r->pending = false;
-        for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-                if (strcmp(section, options[i].section) == 0 && strcmp(key, options[i].key) == 0) {
-                        options[i].set(r, key, value, options[i].offset);
-                        return 1;
-                }
-        complain(r, !section_is_strict(section), "%s=: no such key in [%s]", key, section);
-        return 1;
-}
-
-static void reader_done(reader *r)
-{
-        fclosep(&r->file);
-        free(r->text);
+        fclosep(&s->file);
+        free(s->text);
 }
 
 /* Notices what inih passes over in silence, or tells only of the first time. False for a line that
  * inih must not see. */
-static bool check_line(reader *r, const char *line, size_t size)
+static bool check_line(source *s, const char *line, size_t size)
 {
         const char *text = line + strspn(line, " \t\r\n");
 
         if (strlen(line) != size)
-                complain(r, false, "the line has a NUL in it");
+                config_complain(&s->reader, false, "the line has a NUL in it");
         else if (size > LINE_MAX_BYTES)
-                complain(r, false, "the line is longer than %d bytes", LINE_MAX_BYTES);
+                config_complain(
+                        &s->reader, false, "the line is longer than %d bytes", LINE_MAX_BYTES);
         else if (!*text || *text == '#' || *text == ';')
                 return true;
         else if (text != line)
-                complain(r, false, "the line begins with a space: a value is written on one line");
+                config_complain(&s->reader, false,
+                        "the line begins with a space: a value is written on one line");
         else if (*text == '[' && !strchr(text, ']'))
-                complain(r, false, "a section is written [NAME]");
+                config_complain(&s->reader, false, "a section is written [NAME]");
         else {
-                r->pending = *text != '[';
+                s->pending = *text != '[';
                 return true;
         }
         return false;
 }
 
-static void settle_line(reader *r)
+static void settle_line(source *s)
 {
-        if (r->pending)
-                complain(r, false, "KEY=VALUE is wanted");
-        r->pending = false;
+        if (s->pending)
+                config_complain(&s->reader, false, "KEY=VALUE is wanted");
+        s->pending = false;
 }
 
 /* inih's reader: as fgets, but for whole lines, and it counts them. */
 static char *read_line(char *buffer, int size, void *userdata)
 {
-        reader *r = userdata;
+        source *s = userdata;
         ssize_t n;
 
-        settle_line(r);
-        n = getline(&r->text, &r->capacity, r->file);
+        settle_line(s);
+        n = getline(&s->text, &s->capacity, s->file);
         if (n < 0)
                 return NULL;
-        r->line++;
-        snprintf(buffer, (size_t)size, "%s", check_line(r, r->text, (size_t)n) ? r->text : "\n");
+        s->reader.line++;
+        snprintf(buffer, (size_t)size, "%s", check_line(s, s->text, (size_t)n) ? s->text : "\n");
         return buffer;
 }
 
 /* Opens a file that is one, and not larger than any configuration is. */
-static int open_file(reader *r)
+static int open_file(source *s)
 {
         struct stat st;
 
-        r->file = fopen(r->name, "re");
-        if (!r->file || fstat(fileno(r->file), &st) < 0) {
+        s->file = fopen(s->reader.file, "re");
+        if (!s->file || fstat(fileno(s->file), &st) < 0) {
                 int error = errno;
 
-                complain(r, false, "cannot be opened: %s", strerror(error));
+                config_complain(&s->reader, false, "cannot be opened: %s", strerror(error));
                 return -error;
         }
         if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
-                complain(r, false, "a file of at most %d bytes is wanted", FILE_MAX_BYTES);
+                config_complain(
+                        &s->reader, false, "a file of at most %d bytes is wanted", FILE_MAX_BYTES);
                 return -EINVAL;
         }
         return 0;
 }
 
-static int read_file(const char *name, config *c, config_complaint complaint, void *userdata)
+static int take_key(void *userdata, const char *section, const char *key, const char *value)
 {
-        _cleanup_(reader_done) reader r = {
-                .config = c, .complain = complaint, .userdata = userdata, .name = name
-        };
+        source *s = userdata;
+
+        s->pending = false;
+        config_take(&s->reader, section, key, value);
+        return 1;
+}
+
+static int read_file(const config_reader *r, const char *name)
+{
+        _cleanup_(source_done) source s = { .reader = *r };
         int error;
 
-        error = open_file(&r);
+        s.reader.file = name;
+        error = open_file(&s);
         if (error < 0)
                 return error;
         /* Its result tells only of lines that are no key and no section: settle_line has told of
          * all. */
-        (void)ini_parse_stream(read_line, &r, take_key, &r);
-        settle_line(&r);
-        if (ferror(r.file)) {
-                complain(&r, false, "cannot be read");
+        (void)ini_parse_stream(read_line, &s, take_key, &s);
+        settle_line(&s);
+        if (ferror(s.file)) {
+                config_complain(&s.reader, false, "cannot be read");
                 return -EIO;
         }
         return 0;
@@ -312,22 +153,21 @@ static int is_conf(const struct dirent *entry)
         return entry->d_name[0] != '.' && n > 5 && strcmp(entry->d_name + n - 5, ".conf") == 0;
 }
 
-static int read_drop_ins(const char *name, config *c, config_complaint complaint, void *userdata)
+static int read_drop_ins(const config_reader *main)
 {
         _cleanup_free_ char *folder = NULL;
         struct dirent **entries = NULL;
         int n, r = 0;
 
-        if (asprintf(&folder, "%s.d", name) < 0)
+        if (asprintf(&folder, "%s.d", main->file) < 0)
                 return -ENOMEM;
         n = scandir(folder, &entries, is_conf, alphasort);
         if (n < 0 && errno != ENOENT) {
-                reader whole = {
-                        .config = c, .complain = complaint, .userdata = userdata, .name = folder
-                };
+                config_reader whole = *main;
 
                 r = -errno;
-                complain(&whole, false, "cannot be read: %s", strerror(-r));
+                whole.file = folder;
+                config_complain(&whole, false, "cannot be read: %s", strerror(-r));
         }
         for (int i = 0; i < n; i++) {
                 _cleanup_free_ char *path = NULL;
@@ -336,27 +176,10 @@ static int read_drop_ins(const char *name, config *c, config_complaint complaint
                 if (r == 0 && asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
                         r = -ENOMEM;
                 if (r == 0)
-                        r = read_file(path, c, complaint, userdata);
+                        r = read_file(main, path);
         }
         free(entries);
         return r;
-}
-
-/* What only the whole can show. */
-static void check_whole(const char *file, config *c, config_complaint complaint, void *userdata)
-{
-        reader r = { .config = c, .complain = complaint, .userdata = userdata, .name = file };
-
-        if (c->public.count == 0)
-                complain(&r, false,
-                        "PublicURL= in [Kratos] is missing: where is Kratos's public API?");
-        /* Unless it was set, it fits. */
-        if (c->connect_timeout_usec == 0)
-                c->connect_timeout_usec = CONNECT_TIMEOUT_USEC < c->timeout_usec
-                                                  ? CONNECT_TIMEOUT_USEC
-                                                  : c->timeout_usec;
-        if (c->connect_timeout_usec > c->timeout_usec)
-                complain(&r, false, "ConnectTimeoutSec= is at most TimeoutSec=");
 }
 
 static config *config_new(void)
@@ -366,29 +189,31 @@ static config *config_new(void)
         if (!c)
                 return NULL;
         c->references = 1;
-        c->timeout_usec = TIMEOUT_USEC;
-        c->open_timeout_usec = OPEN_TIMEOUT_USEC;
-        c->log_level = LOG_INFO;
-        c->identifier = strdup("%u");
-        return c->identifier ? c : config_unref(c);
+        return config_set_defaults(c) < 0 ? config_unref(c) : c;
 }
 
 int config_load(const char *file, config_complaint complaint, void *userdata, config **ret)
 {
         _cleanup_config_ config *c = config_new();
+        config_reader whole = {
+                .config = c, .complain = complaint, .userdata = userdata, .file = file
+        };
         int r;
 
         if (!c)
                 return -ENOMEM;
-        r = read_file(file, c, complaint, userdata);
+        r = read_file(&whole, file);
         if (r < 0)
                 return r;
-        r = read_drop_ins(file, c, complaint, userdata);
+        r = read_drop_ins(&whole);
         if (r < 0)
                 return r;
-        check_whole(file, c, complaint, userdata);
+        config_check(&whole);
         if (c->mistakes > 0)
                 return -EINVAL;
+        r = take_system_host_name(c);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(c);
         return 0;
 }
@@ -405,6 +230,45 @@ static void server_list_done(server_list *list)
                 server_url_done(&list->urls[i]);
 }
 
+static void word_list_done(word_list *list)
+{
+        for (size_t i = 0; i < list->count; i++)
+                free(list->words[i]);
+        free(list->words);
+}
+
+static void access_rules_done(access_rules *rules)
+{
+        word_list_done(&rules->allow_users);
+        word_list_done(&rules->allow_groups);
+        word_list_done(&rules->deny_users);
+        word_list_done(&rules->deny_groups);
+}
+
+static void accounts_done(config *c)
+{
+        free(c->identifier);
+        word_list_done(&c->schemas);
+        free(c->user_name);
+        free(c->strip_domain);
+        free(c->home_prefix);
+        free(c->shell);
+        for (size_t i = 0; i < c->n_groups; i++) {
+                free(c->groups[i].group);
+                word_list_done(&c->groups[i].local_groups);
+        }
+}
+
+static void access_done(config *c)
+{
+        access_rules_done(&c->access);
+        free(c->host_name);
+        for (size_t i = 0; i < c->n_services; i++) {
+                free(c->services[i].name);
+                access_rules_done(&c->services[i].rules);
+        }
+}
+
 config *config_unref(config *c)
 {
         if (!c || --c->references > 0)
@@ -414,7 +278,8 @@ config *config_unref(config *c)
         free(c->ca_file);
         free(c->proxy);
         free(c->server_user);
-        free(c->identifier);
+        accounts_done(c);
+        access_done(c);
         free(c);
         return NULL;
 }
@@ -427,4 +292,32 @@ int config_identifier(const config *c, const char *name, char **ret)
                     percent + 2) < 0)
                 return -ENOMEM;
         return 0;
+}
+
+bool config_number_is_allowed(const config *c, uid_t number)
+{
+        if (number_is_reserved(number))
+                return false;
+        if (number >= c->uid_range.first && number <= c->uid_range.last)
+                return true;
+        for (size_t i = 0; i < c->n_allow_uids; i++)
+                if (number >= c->allow_uids[i].first && number <= c->allow_uids[i].last)
+                        return true;
+        return false;
+}
+
+const access_rules *config_service(const config *c, const char *service)
+{
+        for (size_t i = 0; i < c->n_services; i++)
+                if (strcasecmp(c->services[i].name, service) == 0)
+                        return &c->services[i].rules;
+        return NULL;
+}
+
+const word_list *config_local_groups(const config *c, const char *group)
+{
+        for (size_t i = 0; i < c->n_groups; i++)
+                if (strcmp(c->groups[i].group, group) == 0)
+                        return &c->groups[i].local_groups;
+        return NULL;
 }

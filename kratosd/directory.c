@@ -419,28 +419,27 @@ static bool makes(const group_mapping *mapping, const char *local_group)
         return false;
 }
 
-/* The members of one group: its own, and those of all groups of which the configuration makes it. */
+/* The members of one group: its own, and those of all groups of which the configuration makes it.
+ */
 static int each_member(each *e)
 {
         const config *c = e->directory->config;
-        int r = store_each_membership(
-                e->directory->store, NULL, e->group_wanted, on_membership, e);
+        int r = store_each_membership(e->directory->store, NULL, e->group_wanted, on_membership, e);
 
         for (size_t i = 0; r == 0 && i < c->n_groups; i++)
                 if (makes(&c->groups[i], e->group_wanted) &&
                         strcmp(c->groups[i].group, e->group_wanted) != 0)
-                        r = store_each_membership(e->directory->store, NULL, c->groups[i].group,
-                                on_membership, e);
+                        r = store_each_membership(
+                                e->directory->store, NULL, c->groups[i].group, on_membership, e);
         return r;
 }
 
 int directory_each_membership(directory *d, const char *user, const char *group,
         directory_each_membership_t callback, void *userdata)
 {
-        each e = { .directory = d,
-                .membership = callback,
-                .group_wanted = group,
-                .userdata = userdata };
+        each e = {
+                .directory = d, .membership = callback, .group_wanted = group, .userdata = userdata
+        };
         _cleanup_user_ directory_user *u = NULL;
         int r;
 

@@ -25,9 +25,9 @@ typedef struct json_limits {
         size_t values; /* json-c takes some 300 bytes for each */
 } json_limits;
 
-/* Reads a value of any type; NULL for the JSON null. A name that stands twice in one object, however
- * deep, makes it invalid: which of the two counts is a question that no two readers answer alike.
- * -ENOMEM. */
+/* Reads a value of any type; NULL for the JSON null. A name that stands twice in one object,
+ * however deep, makes it invalid: which of the two counts is a question that no two readers answer
+ * alike. -ENOMEM. */
 int json_read(const char *bytes, size_t size, const json_limits *limits, json_object **ret);
 
 /* Likewise, for an object. */

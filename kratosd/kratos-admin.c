@@ -59,8 +59,8 @@ static bool finish_identity(kratos_call *call, int outcome, const http_answer *a
         identity_traits traits = traits_of(call);
 
         if (outcome == KRATOS_OK)
-                outcome = answer_identity(secret_data(answer->body), secret_size(answer->body),
-                        &traits, &identity);
+                outcome = answer_identity(
+                        secret_data(answer->body), secret_size(answer->body), &traits, &identity);
         /* An answer about somebody else is none. */
         if (outcome == KRATOS_OK && strcmp(identity.id, call->session) != 0)
                 outcome = KRATOS_BAD_ANSWER;
@@ -86,8 +86,8 @@ int kratos_admin_get_identity(kratos *k, const char *identity, uint64_t deadline
         return call_start(TAKE_PTR(call), ret);
 }
 
-/* A list that was not whole, or not only, what was asked for says nothing about anybody: that is the
- * callback's to tell, for each identity that it is given. */
+/* A list that was not whole, or not only, what was asked for says nothing about anybody: that is
+ * the callback's to tell, for each identity that it is given. */
 static bool finish_identities(kratos_call *call, int outcome, const http_answer *answer)
 {
         identity_traits traits = traits_of(call);
@@ -144,8 +144,7 @@ int kratos_admin_get_identities(kratos *k, const char (*ids)[UUID_LENGTH + 1], s
                 end += (size_t)snprintf(query + end, sizeof(query) - end, "ids=%s&", ids[i]);
         r = call_new(k, true, "GET", PATIENT_USEC, &call);
         if (r == 0)
-                r = call_set_path(
-                        call, "/admin/identities?%spage_size=%d", query, IDENTITIES_MAX);
+                r = call_set_path(call, "/admin/identities?%spage_size=%d", query, IDENTITIES_MAX);
         if (r < 0)
                 return r;
         return list_identities(TAKE_PTR(call), each, done, userdata, ret);

@@ -9,7 +9,6 @@
 
 #define HTTP_NO_CONTENT 204
 
-
 int kratos_new(sd_event *event, config *c, kratos **ret)
 {
         _cleanup_(kratos_freep) kratos *k = calloc(1, sizeof(kratos));

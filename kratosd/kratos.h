@@ -105,7 +105,7 @@ int kratos_admin_find_identities(kratos *k, const char *identifier, uint64_t dea
  * KiB. */
 #define IDENTITIES_MAX 80
 
-/* Asks for identities by their ids, on the admin API. One that is not in the answer may exist all the
- * same (rule 41). */
+/* Asks for identities by their ids, on the admin API. One that is not in the answer may exist all
+ * the same (rule 41). */
 int kratos_admin_get_identities(kratos *k, const char (*ids)[UUID_LENGTH + 1], size_t n_ids,
         kratos_identity_each each, kratos_identities_done done, void *userdata, kratos_call **ret);

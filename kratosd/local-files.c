@@ -15,7 +15,8 @@
 /* One file: its names and numbers, each sorted, and what tells that it is still the same. */
 typedef struct table {
         const char *path;
-        int (*next)(FILE *file, char *buffer, size_t size, const char **ret_name, uid_t *ret_number);
+        int (*next)(
+                FILE *file, char *buffer, size_t size, const char **ret_name, uid_t *ret_number);
         bool read;
         struct stat as_of;
         char **names;

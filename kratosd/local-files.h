@@ -1,7 +1,7 @@
 /*
- * The local files: the names and numbers of this host's own passwd and group files, which always win
- * over ours. They are read again when a file has changed, and never through NSS, which would ask us.
- * Whoever made a local_files owns it.
+ * The local files: the names and numbers of this host's own passwd and group files, which always
+ * win over ours. They are read again when a file has changed, and never through NSS, which would
+ * ask us. Whoever made a local_files owns it.
  */
 #pragma once
 

@@ -87,7 +87,8 @@ static void forget_expired(lookups *l)
         int64_t now = boottime_usec();
         nobody *one;
 
-        while ((one = TAILQ_FIRST(&l->nobodies)) && (one->until <= now || l->n_nobodies > NOBODY_MAX))
+        while ((one = TAILQ_FIRST(&l->nobodies)) &&
+                (one->until <= now || l->n_nobodies > NOBODY_MAX))
                 forget(l, one);
 }
 
@@ -135,13 +136,14 @@ static bool take_token(lookups *l)
 
         if (new > 0) {
                 l->tokens = new > REQUESTS_BURST - (int64_t)l->tokens ? REQUESTS_BURST
-                                                                     : l->tokens + (unsigned)new;
+                                                                      : l->tokens + (unsigned)new;
                 l->refilled = now;
         }
         if (l->tokens == 0) {
                 if (!l->flooded)
-                        log_message(LOG_WARNING, "More unknown names are looked up than Kratos is "
-                                                 "asked for (%d a second): the rest are unknown",
+                        log_message(LOG_WARNING,
+                                "More unknown names are looked up than Kratos is "
+                                "asked for (%d a second): the rest are unknown",
                                 REQUESTS_PER_SEC);
                 l->flooded = true;
                 return false;
@@ -182,8 +184,8 @@ static void query_end(query *q)
         free(q);
 }
 
-/* An identity may have the name for something else: an e-mail address, say. It counts if the name is
- * what it would be called here. */
+/* An identity may have the name for something else: an e-mail address, say. It counts if the name
+ * is what it would be called here. */
 static int on_identity(const kratos_identity *identity, void *userdata)
 {
         query *q = userdata;

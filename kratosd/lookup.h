@@ -1,9 +1,9 @@
 /*
  * Look-ups: what is done about a name that the directory does not know. Kratos's admin API is asked
  * for it, once for all who want to know, within [Accounts] LookupTimeoutSec=, and its no is
- * remembered for a while. Names, requests and time are all bounded, so that a flood of invented names
- * costs little and holds up nobody (rules 17, 18). The lookups own each query; whoever waits for one
- * owns a lookup, until it is called back or cancels it.
+ * remembered for a while. Names, requests and time are all bounded, so that a flood of invented
+ * names costs little and holds up nobody (rules 17, 18). The lookups own each query; whoever waits
+ * for one owns a lookup, until it is called back or cancels it.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /*
- * Numbers: the uid of each identity and the gid of each group. Unless an administrator names one, it
- * follows from the identity's id or the group's name alone, so that hosts that never speak agree on
- * it; only where two fall on one number does the later one get the next try. What was given once is
- * in the store for ever: never another's, never changed (rule 1).
+ * Numbers: the uid of each identity and the gid of each group. Unless an administrator names one,
+ * it follows from the identity's id or the group's name alone, so that hosts that never speak agree
+ * on it; only where two fall on one number does the later one get the next try. What was given once
+ * is in the store for ever: never another's, never changed (rule 1).
  */
 #pragma once
 

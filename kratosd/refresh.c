@@ -24,8 +24,8 @@ typedef struct round {
         char ids[IDENTITIES_MAX][UUID_LENGTH + 1];
         bool seen[IDENTITIES_MAX]; /* in the answer */
         size_t n_ids;
-        size_t asked;  /* the one of those not seen that is asked for by itself */
-        size_t batch;  /* how many at once: fewer after an answer that was too large or no good */
+        size_t asked; /* the one of those not seen that is asked for by itself */
+        size_t batch; /* how many at once: fewer after an answer that was too large or no good */
         bool storing; /* what the answer says */
         unsigned failures;
         kratos_call *call;
@@ -119,8 +119,8 @@ static void ask_next(round *r)
                 ;
         if (r->asked == r->n_ids)
                 return go_on(r);
-        if (kratos_admin_get_identity(r->owner->kratos, r->ids[r->asked], PATIENT_USEC, on_one, r,
-                    &r->call) < 0)
+        if (kratos_admin_get_identity(
+                    r->owner->kratos, r->ids[r->asked], PATIENT_USEC, on_one, r, &r->call) < 0)
                 retry(r);
 }
 
@@ -174,8 +174,7 @@ static size_t next_batch(round *r)
         const char *after = r->after;
 
         for (r->n_ids = 0; r->n_ids < r->batch; r->n_ids++) {
-                if (store_next_identity(
-                            r->owner->store, after, r->open_only, r->ids[r->n_ids]) < 0)
+                if (store_next_identity(r->owner->store, after, r->open_only, r->ids[r->n_ids]) < 0)
                         break;
                 r->seen[r->n_ids] = false;
                 after = r->ids[r->n_ids];
@@ -193,9 +192,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
                 end_round(r);
                 return 0;
         }
-        if (kratos_admin_get_identities(r->owner->kratos,
-                    (const char(*)[UUID_LENGTH + 1])r->ids, r->n_ids, on_identity, on_batch, r,
-                    &r->call) < 0)
+        if (kratos_admin_get_identities(r->owner->kratos, (const char(*)[UUID_LENGTH + 1]) r->ids,
+                    r->n_ids, on_identity, on_batch, r, &r->call) < 0)
                 retry(r);
         return 0;
 }
@@ -208,8 +206,8 @@ static int round_begin(refresh *all, round *r, bool open_only)
         r->open_only = open_only;
         r->batch = IDENTITIES_MAX;
         phase = part_of(interval_of(r));
-        return sd_event_add_time_relative(all->event, &r->timer, CLOCK_BOOTTIME, phase,
-                USEC_PER_SEC, on_timer, r);
+        return sd_event_add_time_relative(
+                all->event, &r->timer, CLOCK_BOOTTIME, phase, USEC_PER_SEC, on_timer, r);
 }
 
 static void round_end(round *r)

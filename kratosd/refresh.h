@@ -1,9 +1,9 @@
 /*
- * The refresh: what Kratos says of the accounts that this host knows is asked again and again, so that
- * changes, disabling and deletion arrive without any look-up ever waiting for them. Rounds begin at a
- * random phase and go through the store a batch at a time; people with an open session have shorter
- * ones. An account ends only by its own 404 or its own record, never because a list came back without
- * it (rule 41).
+ * The refresh: what Kratos says of the accounts that this host knows is asked again and again, so
+ * that changes, disabling and deletion arrive without any look-up ever waiting for them. Rounds
+ * begin at a random phase and go through the store a batch at a time; people with an open session
+ * have shorter ones. An account ends only by its own 404 or its own record, never because a list
+ * came back without it (rule 41).
  */
 #pragma once
 

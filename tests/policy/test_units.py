@@ -112,7 +112,7 @@ class TestConfiguration:
     KEY = re.compile(r"^#([A-Z][A-Za-z]+)=(.*)$", re.M)
 
     def keys_of_the_source(self) -> set[str]:
-        table = source("kratosd/config.c")
+        table = source("kratosd/config-options.c")
         return set(re.findall(r'\{ "\w+", "(\w+)", set_', table))
 
     def test_every_key_is_there_and_commented_out(self) -> None:
@@ -180,6 +180,7 @@ class TestDocumentation:
         told -= set(re.findall(r"^\| `([a-z-]+)` \| `[0-9a-f]{32}`", text, re.M))
         code = "".join(path.read_text() for path in sorted((TREE / "kratosd").glob("*.c")))
         said = set(re.findall(r'return "([a-z]+-[a-z-]+)"', code))
+        said |= set(re.findall(r'\{ VERDICT_\w+, "([a-z-]+)",', code))
         for call in r"\w*refuse\w*", r"end_\w+", r"log_event":
             said |= set(re.findall(rf'\b{call}\([^;"]*"([a-z]+(?:-[a-z]+)*)"\)', code))
         assert said == told
