@@ -1,8 +1,8 @@
 /*
  * The account document: the object "posix" in an identity's admin-written metadata, which makes a
  * Unix account of it (doc/account-document.md, etc/account-document.schema.json). It is taken as a
- * whole or refused as a whole: nothing in it is ever repaired (rule 10). A document is a plain value
- * that never changes; whoever parsed it owns it.
+ * whole or refused as a whole: nothing in it is ever repaired (rule 10). A document is a plain
+ * value that never changes; whoever parsed it owns it.
  */
 #pragma once
 
@@ -44,16 +44,17 @@ typedef struct posix {
         gid_t gid;
         posix_group *groups;
         size_t n_groups;
-        char *shell; /* absolute path, or NULL: the configuration's */
-        char *home;  /* likewise */
-        char *gecos; /* or NULL */
+        char *shell;     /* absolute path, or NULL: the configuration's */
+        char *home;      /* likewise */
+        char *gecos;     /* or NULL */
         posix_list keys; /* lines of authorized_keys */
         bool has_hosts;  /* an empty list means: nowhere */
         posix_list hosts;
         bool has_services; /* likewise: none */
         posix_list services;
         int64_t not_before; /* seconds since 1970, UTC; INT64_MIN where not set */
-        int64_t not_after;  /* likewise; INT64_MAX where not set: from this second on it is over */
+        int64_t not_after;  /* likewise; INT64_MAX where not set: from this second on it is over. A
+                               date counts whole: that of the day after */
         bool password_change_now;
 } posix;
 
@@ -63,7 +64,9 @@ enum posix_result {
 };
 
 /* Reads a document from its JSON text. POSIX_INVALID with a sentence in *ret_why that names the
- * field and what would be right, and never quotes what stands there; it lives for ever. -ENOMEM. */
+ * field and what would be right, and never quotes what stands there; it lives for ever. -ENOMEM.
+ * Names and numbers have their form, and no number is a reserved one; whether this host allows them
+ * is for the directory to say. */
 int posix_parse(const char *json, size_t size, posix **ret, const char **ret_why);
 
 posix *posix_free(posix *p);
