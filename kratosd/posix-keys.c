@@ -12,9 +12,9 @@
 
 #define WHY_LINE                                                                                   \
         "sshKeys: each is one line of at most 8192 bytes of UTF-8, without control characters"
-#define WHY_OPTION                                                                                 \
-        "sshKeys: of the options of sshd(8), only those that doc/account-document.md lists may "   \
-        "stand before a key, written as there"
+#define WHY_BEGINNING                                                                              \
+        "sshKeys: a line begins with one of the types of keys, or with some of the options, that " \
+        "doc/account-document.md lists, written as there"
 #define WHY_TYPE                                                                                   \
         "sshKeys: a key is of type ssh-ed25519, ssh-rsa, ecdsa-sha2-nistp256, -nistp384 or "       \
         "-nistp521, sk-ssh-ed25519@openssh.com or sk-ecdsa-sha2-nistp256@openssh.com"
@@ -273,7 +273,7 @@ const char *key_line_fault(const char *line)
         type = read_type(&line);
         if (!type && strchr(line, ' ')) {
                 if (!read_options(&line))
-                        return WHY_OPTION;
+                        return WHY_BEGINNING;
                 line += strspn(line, " ");
                 type = read_type(&line);
         }
