@@ -53,7 +53,8 @@ typedef struct posix {
         bool has_services; /* likewise: none */
         posix_list services;
         int64_t not_before; /* seconds since 1970, UTC; INT64_MIN where not set */
-        int64_t not_after;  /* likewise; INT64_MAX where not set: from this second on it is over */
+        int64_t not_after;  /* likewise; INT64_MAX where not set: from this second on it is over. A
+                               date counts whole: that of the day after */
         bool password_change_now;
 } posix;
 
@@ -63,7 +64,9 @@ enum posix_result {
 };
 
 /* Reads a document from its JSON text. POSIX_INVALID with a sentence in *ret_why that names the
- * field and what would be right, and never quotes what stands there; it lives for ever. -ENOMEM. */
+ * field and what would be right, and never quotes what stands there; it lives for ever. -ENOMEM.
+ * Names and numbers have their form, and no number is a reserved one; whether this host allows them
+ * is for the directory to say. */
 int posix_parse(const char *json, size_t size, posix **ret, const char **ret_why);
 
 posix *posix_free(posix *p);

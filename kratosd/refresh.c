@@ -13,6 +13,8 @@
 /* Until a round goes on that Kratos did not answer: 5 s, 10 s … */
 #define RETRY_USEC (5 * USEC_PER_SEC)
 #define RETRY_MAX_USEC (300 * USEC_PER_SEC)
+/* For one identity. */
+#define ONE_USEC (15 * USEC_PER_SEC)
 /* A round begins so much earlier or later than it would, in hundredths of its interval. */
 #define JITTER_PERCENT 10
 
@@ -120,7 +122,7 @@ static void ask_next(round *r)
         if (r->asked == r->n_ids)
                 return go_on(r);
         if (kratos_admin_get_identity(
-                    r->owner->kratos, r->ids[r->asked], PATIENT_USEC, on_one, r, &r->call) < 0)
+                    r->owner->kratos, r->ids[r->asked], ONE_USEC, on_one, r, &r->call) < 0)
                 retry(r);
 }
 
