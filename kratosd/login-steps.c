@@ -10,7 +10,7 @@
 
 /* A refusal is answered no sooner than this after the answer: guessing is slow (rule 35). */
 #define REFUSAL_USEC (1 * USEC_PER_SEC)
-/* A login that is not root's counts for so long after its end: that makes a uid's rate. */
+/* A person's own login counts for so long after its end: that makes a uid's rate. */
 #define REST_USEC (1 * USEC_PER_SEC)
 
 login *login_free(login *l)
@@ -59,7 +59,7 @@ void login_finish(login *l)
                 flows_put(&l->owner->flows, &l->flow, l->flow_taken);
         l->has_flow = false;
         drop_row(l);
-        if (l->caller == 0) {
+        if (l->caller.is_program) {
                 login_forget(l);
                 return;
         }
@@ -245,11 +245,11 @@ static void grant(login *l, const secret *token)
         const config *c = kratos_config(l->owner->kratos);
         int r = 0;
 
-        if (l->caller == 0)
+        if (l->caller.is_program)
                 r = sessions_grant(l->owner->sessions, &l->row, l->id, c->open_timeout_usec);
         if (r < 0)
                 return refuse_session(l, VERDICT_UNAVAILABLE, "store-failed");
-        if (l->caller != 0)
+        if (!l->caller.is_program)
                 revoker_end(l->owner->revoker, &l->row); /* nobody will open it */
         l->row_stored = false;
         log_event(EVENT_LOGIN_GRANTED, &facts, "granted");

@@ -23,7 +23,7 @@ typedef struct login {
         logins *owner;
         enum login_state state;
         char id[ID_LENGTH + 1];
-        uid_t caller;
+        login_caller caller;
         local_user account;
         login_context context;
         session_row row; /* what is or will be stored; row.id is the nonce */
