@@ -11,8 +11,6 @@
 
 /* A login that waits longer for its answer is forgotten; the module then begins it again. */
 #define ASK_USEC (180 * USEC_PER_SEC)
-/* A flow in stock that is older says that the connections to Kratos may have gone cold. */
-#define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
 /* Between two words about those who ask for other people's logins. */
 #define QUIET_USEC ((int64_t)(10 * USEC_PER_SEC))
 /* Login programs' logins: the one that has waited longest gives way to a new one. */
@@ -212,12 +210,7 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
         (void)account_identity(all->store, user, &account, l->row.identity);
         TAILQ_INSERT_TAIL(&all->list, l, logins);
 
-        l->has_flow = flows_take(&all->flows, &l->flow, &l->flow_taken);
-        /* Where no flow can be asked for now, the answer asks again. */
-        if (!l->has_flow)
-                (void)login_fetch_flow(l);
-        else if (boottime_usec() - l->flow_taken > WARM_USEC)
-                logins_stock(all);
+        login_take_flow(l);
         /* While Kratos works on the flow, and the person types. It is tried again before the post.
          */
         (void)login_store_row(l);
@@ -236,7 +229,8 @@ int logins_new(
         all->event = sd_event_ref(event);
         all->store = s;
         all->sealer = key;
-        all->kratos = k;
+        all->kratos = all->fetches.kratos = k;
+        LIST_INIT(&all->fetches.list);
         all->revoker = r;
         all->sessions = ss;
         *ret = all;
@@ -257,7 +251,7 @@ logins *logins_free(logins *all)
                 if (done)
                         done(VERDICT_UNAVAILABLE, userdata);
         }
-        kratos_cancel(all->stocking);
+        fetches_forget(&all->fetches);
         sd_event_unref(all->event);
         free(all);
         return NULL;
@@ -265,6 +259,5 @@ logins *logins_free(logins *all)
 
 void logins_forget_flows(logins *all)
 {
-        all->stocking = kratos_cancel(all->stocking);
-        all->flows.count = 0;
+        fetches_forget(&all->fetches);
 }
