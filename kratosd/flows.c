@@ -4,11 +4,17 @@
 
 void flows_put(flows *f, const kratos_flow *flow, int64_t taken)
 {
-        if (f->count == FLOWS_MAX)
+        if (f->count == FLOWS_MAX || taken < f->since)
                 return;
         f->stock[f->count].flow = *flow;
         f->stock[f->count].taken = taken;
         f->count++;
+}
+
+void flows_forget(flows *f)
+{
+        f->count = 0;
+        f->since = boottime_usec();
 }
 
 bool flows_take(flows *f, kratos_flow *ret, int64_t *ret_taken)

@@ -1,7 +1,7 @@
 /*
  * Login flows in stock: those that were taken for a login which was then abandoned before its
  * password was posted. A flood of connections thus costs Kratos a few flows, not one for each.
- * Plain values, owned by the logins.
+ * Plain values, owned by the fetches (fetch.h).
  */
 #pragma once
 
@@ -21,10 +21,14 @@ typedef struct flows {
                 int64_t taken; /* CLOCK_BOOTTIME, microseconds */
         } stock[FLOWS_MAX];
         unsigned count;
+        int64_t since; /* what was taken before is not put by */
 } flows;
 
 /* Puts a flow by that was taken at a time; a full stock forgets it. */
 void flows_put(flows *f, const kratos_flow *flow, int64_t taken);
+
+/* Forgets all of them, and takes none that was taken before now. */
+void flows_forget(flows *f);
 
 /* Takes the newest flow that is not too old. False where there is none. */
 bool flows_take(flows *f, kratos_flow *ret, int64_t *ret_taken);

@@ -10,14 +10,17 @@
 
 /* A refusal is answered no sooner than this after the answer: guessing is slow (rule 35). */
 #define REFUSAL_USEC (1 * USEC_PER_SEC)
-/* A login that is not root's counts for so long after its end: that makes a uid's rate. */
+/* A person's own login counts for so long after its end: that makes a uid's rate. */
 #define REST_USEC (1 * USEC_PER_SEC)
+
+/* A flow in stock that is older says that the connections to Kratos may have gone cold. */
+#define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
 
 login *login_free(login *l)
 {
         if (!l)
                 return NULL;
-        kratos_cancel(l->fetch);
+        fetch_leave(l->fetch);
         kratos_cancel(l->post);
         secret_free(l->answer);
         sd_event_source_disable_unref(l->timer);
@@ -53,13 +56,13 @@ static void drop_row(login *l)
 /* Whatever became of it, the login is over; others' logins still count for a while. */
 void login_finish(login *l)
 {
-        l->fetch = kratos_cancel(l->fetch);
+        l->fetch = fetch_leave(l->fetch);
         l->answer = secret_free(l->answer);
         if (l->has_flow)
-                flows_put(&l->owner->flows, &l->flow, l->flow_taken);
+                flows_put(&l->owner->fetches.stock, &l->flow, l->flow_taken);
         l->has_flow = false;
         drop_row(l);
-        if (l->caller == 0) {
+        if (l->caller.is_program) {
                 login_forget(l);
                 return;
         }
@@ -164,46 +167,42 @@ static void refuse_start(login *l, int error)
                 login_refuse(l, error, "internal-fault");
 }
 
-static void on_flow(int outcome, const kratos_flow *flow, void *userdata)
+static void on_flow(int outcome, const kratos_flow *flow, int64_t begun, void *userdata)
 {
         login *l = userdata;
 
         l->fetch = NULL;
         if (outcome == KRATOS_OK) {
                 l->flow = *flow;
-                l->flow_taken = boottime_usec();
+                l->flow_taken = begun;
                 l->has_flow = true;
         }
         if (l->state != LOGIN_FETCHING)
                 return;
         if (outcome == KRATOS_OK)
                 post(l);
+        else if (l->adopted)
+                login_go_on(l); /* that fetch had less time than this login has */
         else if (outcome < 0)
                 login_refuse(l, outcome, "internal-fault");
         else
                 login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(outcome));
 }
 
-int login_fetch_flow(login *l)
+void login_take_flow(login *l)
 {
-        return kratos_begin_login(l->owner->kratos, kratos_config(l->owner->kratos)->timeout_usec,
-                on_flow, l, &l->fetch);
-}
+        fetches *all = &l->owner->fetches;
 
-static void on_stock(int outcome, const kratos_flow *flow, void *userdata)
-{
-        logins *all = userdata;
-
-        all->stocking = NULL;
-        if (outcome == KRATOS_OK)
-                flows_put(&all->flows, flow, boottime_usec());
-}
-
-void logins_stock(logins *all)
-{
-        if (all->flows.count == 0 && !all->stocking)
-                (void)kratos_begin_login(all->kratos, kratos_config(all->kratos)->timeout_usec,
-                        on_stock, all, &all->stocking);
+        l->has_flow = flows_take(&all->stock, &l->flow, &l->flow_taken);
+        if (l->has_flow) {
+                if (boottime_usec() - l->flow_taken > WARM_USEC)
+                        fetches_stock(all);
+                return;
+        }
+        l->fetch = fetch_adopt(all, on_flow, l);
+        l->adopted = l->fetch;
+        if (!l->fetch)
+                (void)fetch_start(all, on_flow, l, &l->fetch);
 }
 
 /* Goes on with a flow: the one that there is, that is under way, or a new one. */
@@ -216,7 +215,8 @@ void login_go_on(login *l)
         l->state = LOGIN_FETCHING;
         if (l->fetch)
                 return;
-        r = login_fetch_flow(l);
+        l->adopted = false;
+        r = fetch_start(&l->owner->fetches, on_flow, l, &l->fetch);
         if (r < 0)
                 refuse_start(l, r);
 }
@@ -245,16 +245,16 @@ static void grant(login *l, const secret *token)
         const config *c = kratos_config(l->owner->kratos);
         int r = 0;
 
-        if (l->caller == 0)
+        if (l->caller.is_program)
                 r = sessions_grant(l->owner->sessions, &l->row, l->id, c->open_timeout_usec);
         if (r < 0)
                 return refuse_session(l, VERDICT_UNAVAILABLE, "store-failed");
-        if (l->caller != 0)
+        if (!l->caller.is_program)
                 revoker_end(l->owner->revoker, &l->row); /* nobody will open it */
         l->row_stored = false;
         log_event(EVENT_LOGIN_GRANTED, &facts, "granted");
         revoker_use_token(l->owner->revoker, l->row.user, token);
-        logins_stock(l->owner);
+        fetches_stock(&l->owner->fetches);
         deliver(l, VERDICT_GRANTED);
 }
 

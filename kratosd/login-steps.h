@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 
 #include "common/interface.h"
-#include "flows.h"
+#include "fetch.h"
 #include "login.h"
 
 enum login_state {
@@ -23,7 +23,7 @@ typedef struct login {
         logins *owner;
         enum login_state state;
         char id[ID_LENGTH + 1];
-        uid_t caller;
+        login_caller caller;
         local_user account;
         login_context context;
         session_row row; /* what is or will be stored; row.id is the nonce */
@@ -33,7 +33,8 @@ typedef struct login {
         bool cancelled; /* whatever Kratos says */
         kratos_flow flow;
         int64_t flow_taken;
-        kratos_call *fetch;
+        fetch *fetch;
+        bool adopted; /* the fetch: another login has begun it */
         kratos_call *post;
         secret *answer;
         int64_t answered; /* CLOCK_BOOTTIME */
@@ -51,8 +52,7 @@ struct logins {
         kratos *kratos;
         revoker *revoker;
         sessions *sessions;
-        flows flows;
-        kratos_call *stocking; /* fetches a flow for the next login */
+        fetches fetches;
         int64_t quiet_until; /* CLOCK_BOOTTIME, microseconds: nothing is said of strangers before */
         TAILQ_HEAD(, login) list; /* the oldest first */
 };
@@ -69,11 +69,9 @@ void login_renew_row(login *l);
 /* Stores what is about to be posted, unless that is done. -errno. */
 int login_store_row(login *l);
 
-/* Asks Kratos for a flow. -errno where that cannot be begun. */
-int login_fetch_flow(login *l);
-
-/* Sees to it that there is a flow in stock, or soon will be, and with it a connection to Kratos. */
-void logins_stock(logins *all);
+/* Takes a flow from the stock, or waits for one that is under way, or else asks Kratos for one.
+ * Where that cannot be begun now, login_go_on() does. */
+void login_take_flow(login *l);
 
 /* Posts the answer that was given, as soon as there is a flow. Its time counts from l->answered. */
 void login_go_on(login *l);

@@ -11,27 +11,30 @@
 
 /* A login that waits longer for its answer is forgotten; the module then begins it again. */
 #define ASK_USEC (180 * USEC_PER_SEC)
-/* A flow in stock that is older says that the connections to Kratos may have gone cold. */
-#define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
 /* Between two words about those who ask for other people's logins. */
 #define QUIET_USEC ((int64_t)(10 * USEC_PER_SEC))
-/* Root's logins: the one that has waited longest gives way to a new one. */
-#define ROOT_LOGINS_MAX 1024
-/* All others' together, and each uid's. */
+/* Login programs' logins: the one that has waited longest gives way to a new one. */
+#define PROGRAM_LOGINS_MAX 1024
+/* All persons' together, and each uid's. */
 #define USER_LOGINS_MAX 256
 #define LOGINS_PER_UID_MAX 4
-/* Answers that root's logins wait for at once. Each holds a connection of root's to the bus, which
+/* Answers that login programs wait for at once. Each holds a connection of root's to the bus, which
  * has 256 of them by default (max_connections_per_user in dbus-daemon(1)) for the whole system. */
 #define ANSWERS_WAITING_MAX 128
 /* Of these for one person who is logged in here, by PAM_RUSER: su and sudo are anybody's to run. */
 #define ANSWERS_PER_RUSER_MAX 8
 
-static login *find(logins *all, uid_t caller, const char *id)
+static bool is_same(login_caller one, login_caller other)
+{
+        return one.uid == other.uid && one.is_program == other.is_program;
+}
+
+static login *find(logins *all, login_caller caller, const char *id)
 {
         login *l;
 
         TAILQ_FOREACH (l, &all->list, logins)
-                if (l->caller == caller && strcmp(l->id, id) == 0)
+                if (is_same(l->caller, caller) && strcmp(l->id, id) == 0)
                         return l->state == LOGIN_RESTING ? NULL : l;
         return NULL;
 }
@@ -50,7 +53,7 @@ static bool may_wait(const logins *all, const login *one)
         login *l;
 
         TAILQ_FOREACH (l, &all->list, logins) {
-                if (l->caller != 0 || !is_waiting(l))
+                if (!l->caller.is_program || !is_waiting(l))
                         continue;
                 waiting++;
                 same += strcmp(l->context.ruser, ruser) == 0;
@@ -58,8 +61,8 @@ static bool may_wait(const logins *all, const login *one)
         return waiting < ANSWERS_WAITING_MAX && (!person || same < ANSWERS_PER_RUSER_MAX);
 }
 
-int login_answer(logins *all, uid_t caller, const char *id, const secret *answer, login_done done,
-        void *userdata)
+int login_answer(logins *all, login_caller caller, const char *id, const secret *answer,
+        login_done done, void *userdata)
 {
         login *l = find(all, caller, id);
         int r;
@@ -68,7 +71,7 @@ int login_answer(logins *all, uid_t caller, const char *id, const secret *answer
                 return VERDICT_NO_SUCH_LOGIN;
         if (l->state != LOGIN_ASKING)
                 return VERDICT_INVALID;
-        if (caller == 0 && !may_wait(all, l)) {
+        if (caller.is_program && !may_wait(all, l)) {
                 login_finish(l);
                 return VERDICT_THROTTLED;
         }
@@ -89,12 +92,13 @@ int login_answer(logins *all, uid_t caller, const char *id, const secret *answer
         return 0;
 }
 
-int login_cancel(logins *all, uid_t caller, const char *id)
+int login_cancel(logins *all, login_caller caller, const char *id)
 {
         login *l = find(all, caller, id);
 
         if (!l)
-                return caller == 0 ? sessions_cancel(all->sessions, id) : VERDICT_NO_SUCH_LOGIN;
+                return caller.is_program ? sessions_cancel(all->sessions, id)
+                                         : VERDICT_NO_SUCH_LOGIN;
         if (l->state == LOGIN_ASKING)
                 login_finish(l);
         else
@@ -103,39 +107,40 @@ int login_cancel(logins *all, uid_t caller, const char *id)
 }
 
 /* Whose account it is, for a caller that may ask for it. */
-static int find_account(uid_t caller, const char *user, local_user *ret)
+static int find_account(login_caller caller, const char *user, local_user *ret)
 {
         int r = account_find(user, ret);
 
         if (r != 0)
                 return r;
-        return caller == 0 || caller == ret->uid ? 0 : VERDICT_NOT_ALLOWED;
+        return caller.is_program || caller.uid == ret->uid ? 0 : VERDICT_NOT_ALLOWED;
 }
 
-int login_check_account(uid_t caller, const char *user)
+int login_check_account(login_caller caller, const char *user)
 {
         local_user account;
 
         return find_account(caller, user, &account);
 }
 
-/* Whether there is room for one more; root's oldest that waits for an answer gives way. */
-static int make_room(logins *all, uid_t caller)
+/* Whether there is room for one more; a login program's oldest that waits for an answer gives way.
+ */
+static int make_room(logins *all, login_caller caller)
 {
-        unsigned own = 0, root = 0, others = 0;
+        unsigned own = 0, programs = 0, persons = 0;
         login *l, *oldest = NULL;
 
         TAILQ_FOREACH (l, &all->list, logins) {
-                own += l->caller == caller;
-                root += l->caller == 0;
-                others += l->caller != 0;
-                if (!oldest && l->caller == 0 && l->state == LOGIN_ASKING)
+                own += is_same(l->caller, caller);
+                programs += l->caller.is_program;
+                persons += !l->caller.is_program;
+                if (!oldest && l->caller.is_program && l->state == LOGIN_ASKING)
                         oldest = l;
         }
-        if (caller != 0)
-                return own >= LOGINS_PER_UID_MAX || others >= USER_LOGINS_MAX ? VERDICT_THROTTLED
-                                                                              : 0;
-        if (root < ROOT_LOGINS_MAX)
+        if (!caller.is_program)
+                return own >= LOGINS_PER_UID_MAX || persons >= USER_LOGINS_MAX ? VERDICT_THROTTLED
+                                                                               : 0;
+        if (programs < PROGRAM_LOGINS_MAX)
                 return 0;
         if (!oldest)
                 return VERDICT_THROTTLED;
@@ -143,8 +148,8 @@ static int make_room(logins *all, uid_t caller)
         return 0;
 }
 
-static int login_new(
-        logins *all, uid_t caller, const char *user, const login_context *context, login **ret)
+static int login_new(logins *all, login_caller caller, const char *user,
+        const login_context *context, login **ret)
 {
         login *l = calloc(1, sizeof(login));
         int r;
@@ -154,8 +159,8 @@ static int login_new(
         l->owner = all;
         l->caller = caller;
         l->context = *context;
-        /* Whoever is not root says nothing about where it comes from that could be relied on. */
-        if (caller != 0)
+        /* A person says nothing about where it comes from that could be relied on. */
+        if (!caller.is_program)
                 l->context.rhost[0] = l->context.ruser[0] = '\0';
         make_id(l->id);
         login_renew_row(l);
@@ -172,7 +177,7 @@ static int login_new(
         return 0;
 }
 
-/* Somebody who is not root asked for another person's login. Anybody can: it is not said each time.
+/* A person asked for another person's login. Anybody can: it is not said each time.
  */
 static void tell_not_allowed(logins *all, const char *user, const login_context *context)
 {
@@ -185,7 +190,7 @@ static void tell_not_allowed(logins *all, const char *user, const login_context 
         log_event(EVENT_LOGIN_REFUSED, &facts, "not-allowed");
 }
 
-int login_begin(logins *all, uid_t caller, const char *user, const login_context *context,
+int login_begin(logins *all, login_caller caller, const char *user, const login_context *context,
         char ret_id[static ID_LENGTH + 1])
 {
         local_user account;
@@ -205,12 +210,7 @@ int login_begin(logins *all, uid_t caller, const char *user, const login_context
         (void)account_identity(all->store, user, &account, l->row.identity);
         TAILQ_INSERT_TAIL(&all->list, l, logins);
 
-        l->has_flow = flows_take(&all->flows, &l->flow, &l->flow_taken);
-        /* Where no flow can be asked for now, the answer asks again. */
-        if (!l->has_flow)
-                (void)login_fetch_flow(l);
-        else if (boottime_usec() - l->flow_taken > WARM_USEC)
-                logins_stock(all);
+        login_take_flow(l);
         /* While Kratos works on the flow, and the person types. It is tried again before the post.
          */
         (void)login_store_row(l);
@@ -229,7 +229,8 @@ int logins_new(
         all->event = sd_event_ref(event);
         all->store = s;
         all->sealer = key;
-        all->kratos = k;
+        all->kratos = all->fetches.kratos = k;
+        LIST_INIT(&all->fetches.list);
         all->revoker = r;
         all->sessions = ss;
         *ret = all;
@@ -250,7 +251,7 @@ logins *logins_free(logins *all)
                 if (done)
                         done(VERDICT_UNAVAILABLE, userdata);
         }
-        kratos_cancel(all->stocking);
+        fetches_forget(&all->fetches);
         sd_event_unref(all->event);
         free(all);
         return NULL;
@@ -258,6 +259,5 @@ logins *logins_free(logins *all)
 
 void logins_forget_flows(logins *all)
 {
-        all->stocking = kratos_cancel(all->stocking);
-        all->flows.count = 0;
+        fetches_forget(&all->fetches);
 }

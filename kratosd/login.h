@@ -2,7 +2,7 @@
  * A login under way: from BeginLogin until it is granted, refused, cancelled or forgotten. It takes
  * a flow from Kratos while the person types, posts the answer, and judges what comes back; a grant
  * makes a session of it. The logins own each login; whoever began one knows it by its id alone, and
- * only from the uid that began it (rule 38).
+ * only from the uid and through the interface that began it (rule 38).
  *
  *      ASKING ──answer──▶ FETCHING ──flow──▶ POSTING ──▶ granted
  *         │                                     └──▶ REFUSED ──delay──▶ answered
@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
@@ -30,6 +31,14 @@ typedef struct login_context {
         char ruser[CONTEXT_FIELD_MAX + 1];
 } login_context;
 
+/* Who calls: a login program, through the interface that is root's alone, or a person, through the
+ * one that is everybody's. Root is a person there like any other: it logs nobody else in, and opens
+ * no session (rule 38). */
+typedef struct login_caller {
+        uid_t uid;
+        bool is_program;
+} login_caller;
+
 int logins_new(
         sd_event *event, store *s, sealer *key, kratos *k, revoker *r, sessions *ss, logins **ret);
 /* Ends all of them, with VERDICT_UNAVAILABLE. What was posted is found by the next daemon. */
@@ -39,22 +48,22 @@ DEFINE_CLEANUP(logins *, logins_free);
 /* Forgets the flows in stock, because they may be another server's. */
 void logins_forget_flows(logins *l);
 
-/* Begins a login for a caller; one that is not root may only be the user itself. 0 with its id, and
+/* Begins a login for a caller; a person may only be the user itself. 0 with its id, and
  * the password is the next thing to ask for; VERDICT_UNKNOWN_USER, VERDICT_NOT_ALLOWED,
  * VERDICT_THROTTLED; -errno. */
-int login_begin(logins *l, uid_t caller, const char *user, const login_context *context,
+int login_begin(logins *l, login_caller caller, const char *user, const login_context *context,
         char ret_id[static ID_LENGTH + 1]);
 
 /* Answers the question. Calls done once, never from within this call, with a verdict or -errno; the
  * login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked;
  * VERDICT_THROTTLED where too many answers are waited for: that login is over, too. */
 typedef void (*login_done)(int verdict, void *userdata);
-int login_answer(logins *l, uid_t caller, const char *id, const secret *answer, login_done done,
-        void *userdata);
+int login_answer(logins *l, login_caller caller, const char *id, const secret *answer,
+        login_done done, void *userdata);
 
 /* Ends a login, and the session that it became if nobody has opened that. 0; VERDICT_NO_SUCH_LOGIN.
  */
-int login_cancel(logins *l, uid_t caller, const char *id);
+int login_cancel(logins *l, login_caller caller, const char *id);
 
 /* Whether an account may be used: for callers as in login_begin. Verdicts likewise. */
-int login_check_account(uid_t caller, const char *user);
+int login_check_account(login_caller caller, const char *user);

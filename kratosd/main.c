@@ -67,7 +67,10 @@ static int run(void)
         r = config_load(CONFIG_FILE, manager_complain, NULL, &c);
         if (r < 0)
                 return status_of(r);
-        return manager_run(c) < 0 ? EX_OSERR : EX_OK;
+        r = manager_run(c);
+        if (r == MANAGER_MISCONFIGURED)
+                return EX_CONFIG;
+        return r < 0 ? EX_OSERR : EX_OK;
 }
 
 int main(int argc, char **argv)

@@ -146,6 +146,23 @@ static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
+static int make_sealer(manager *m)
+{
+        int r = sealer_new(STATE_DIRECTORY, &m->sealer);
+
+        if (r == 0)
+                return 0;
+        if (r < 0) {
+                log_message(LOG_ERR, "The key for stored tokens cannot be had: %s", strerror(-r));
+                return r;
+        }
+        log_message(LOG_ERR, "%s is no key for stored tokens: it must be a file of %d bytes",
+                r == SEALER_BAD_CREDENTIAL ? "The credential " SEAL_CREDENTIAL
+                                           : STATE_DIRECTORY "/" SEAL_KEY_FILE,
+                SEAL_KEY_SIZE);
+        return MANAGER_MISCONFIGURED;
+}
+
 static int make_parts(manager *m, config *c)
 {
         int r;
@@ -160,11 +177,9 @@ static int make_parts(manager *m, config *c)
         r = store_new(STATE_DIRECTORY, &m->store);
         if (r < 0)
                 return r;
-        r = sealer_new(STATE_DIRECTORY, &m->sealer);
-        if (r < 0) {
-                log_message(LOG_ERR, "The key for stored tokens cannot be had: %s", strerror(-r));
+        r = make_sealer(m);
+        if (r != 0)
                 return r;
-        }
         r = kratos_new(m->event, c, &m->kratos);
         if (r < 0)
                 return r;
@@ -197,6 +212,8 @@ int manager_run(config *c)
                 r = sd_event_set_watchdog(m.event, true);
         if (r >= 0)
                 r = make_parts(&m, c);
+        if (r > 0)
+                return r;
         if (r < 0) {
                 log_message(LOG_ERR, "kratosd cannot start: %s", strerror(-r));
                 return r;

@@ -6,8 +6,12 @@
 
 #include "config.h"
 
-/* Runs the daemon until it is told to stop. Takes a reference to the configuration. 0, or -errno
- * where it could not begin, which is in the log. */
+enum manager_result {
+        MANAGER_MISCONFIGURED = 1, /* the administrator is to mend something */
+};
+
+/* Runs the daemon until it is told to stop. Takes a reference to the configuration. 0; an enum
+ * manager_result or -errno where it could not begin, which is in the log. */
 int manager_run(config *c);
 
 /* Says a mistake in the configuration in the log: a config_complaint. */

@@ -64,7 +64,7 @@ static int on_caller(sd_bus_message *answer, void *userdata, sd_bus_error *error
                 sd_bus_message_read(answer, "u", &uid) < 0)
                 return 0;
         o->asking = sd_bus_slot_unref(o->asking);
-        o->caller = uid;
+        o->caller = (login_caller){ .uid = uid, .is_program = o->all->root_only };
         if (o->all->root_only && uid != 0) {
                 log_message(LOG_WARNING, "uid %u called %s, which is for root alone", uid,
                         sd_bus_message_get_member(o->message));

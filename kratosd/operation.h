@@ -27,7 +27,7 @@ typedef struct operation {
         operations *all;
         sd_bus_message *message;
         sd_bus_slot *asking; /* the bus who called */
-        uid_t caller;
+        login_caller caller;
         void (*run)(struct operation *o);
         bool answered;
 } operation;

@@ -6,8 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define KEY_NAME "seal.key"
-#define CREDENTIAL_NAME "kratosd.seal-key"
+_Static_assert(SEAL_KEY_SIZE == crypto_secretbox_KEYBYTES, "the key is secretbox's");
 
 struct sealer {
         secret *key;
@@ -17,14 +16,14 @@ struct sealer {
 static int read_key(int fd, secret **ret)
 {
         _cleanup_secret_ secret *key = NULL;
-        unsigned char bytes[crypto_secretbox_KEYBYTES + 1];
+        unsigned char bytes[SEAL_KEY_SIZE + 1];
         ssize_t n = read(fd, bytes, sizeof(bytes));
-        int r = n < 0 ? -errno : n != crypto_secretbox_KEYBYTES ? -EBADMSG : 0;
+        int r = n < 0 ? -errno : n != SEAL_KEY_SIZE ? -EBADMSG : 0;
 
         if (r == 0)
-                r = secret_new(crypto_secretbox_KEYBYTES, &key);
+                r = secret_new(SEAL_KEY_SIZE, &key);
         if (r == 0)
-                r = secret_append(key, bytes, crypto_secretbox_KEYBYTES);
+                r = secret_append(key, bytes, SEAL_KEY_SIZE);
         explicit_bzero(bytes, sizeof(bytes));
         if (r < 0)
                 return r;
@@ -41,7 +40,7 @@ static int read_credential(secret **ret)
 
         if (!directory)
                 return -ENOENT;
-        if (asprintf(&path, "%s/" CREDENTIAL_NAME, directory) < 0)
+        if (asprintf(&path, "%s/" SEAL_CREDENTIAL, directory) < 0)
                 return -ENOMEM;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
@@ -52,8 +51,8 @@ static int read_credential(secret **ret)
 /* Writes a new key beside its place and moves it there, so that no half of one is ever found. */
 static int make_key(int directory)
 {
-        static const char part[] = KEY_NAME ".part";
-        unsigned char bytes[crypto_secretbox_KEYBYTES];
+        static const char part[] = SEAL_KEY_FILE ".part";
+        unsigned char bytes[SEAL_KEY_SIZE];
         _cleanup_close_ int fd = -1;
         ssize_t n;
 
@@ -68,7 +67,7 @@ static int make_key(int directory)
                 return -errno;
         if (n != (ssize_t)sizeof(bytes))
                 return -ENOSPC;
-        if (fsync(fd) < 0 || renameat(directory, part, directory, KEY_NAME) < 0 ||
+        if (fsync(fd) < 0 || renameat(directory, part, directory, SEAL_KEY_FILE) < 0 ||
                 fsync(directory) < 0)
                 return -errno;
         return 0;
@@ -82,16 +81,22 @@ static int read_file_key(const char *path, secret **ret)
         directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (directory < 0)
                 return -errno;
-        fd = openat(directory, KEY_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        fd = openat(directory, SEAL_KEY_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0 && errno == ENOENT) {
                 r = make_key(directory);
                 if (r < 0)
                         return r;
-                fd = openat(directory, KEY_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+                fd = openat(directory, SEAL_KEY_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         }
         if (fd < 0)
                 return -errno;
         return read_key(fd, ret);
+}
+
+/* Not a key, whenever it is read. */
+static bool is_no_key(int error)
+{
+        return error == -EBADMSG || error == -EISDIR || error == -ELOOP;
 }
 
 int sealer_new(const char *directory, sealer **ret)
@@ -102,8 +107,12 @@ int sealer_new(const char *directory, sealer **ret)
         if (!s || sodium_init() < 0)
                 return -ENOMEM;
         r = read_credential(&s->key);
+        if (is_no_key(r))
+                return SEALER_BAD_CREDENTIAL;
         if (r == -ENOENT)
                 r = read_file_key(directory, &s->key);
+        if (is_no_key(r))
+                return SEALER_BAD_FILE;
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(s);

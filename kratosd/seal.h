@@ -15,7 +15,18 @@
 
 typedef struct sealer sealer;
 
-/* -EBADMSG for a key of another size; -errno for one that cannot be read or made. */
+/* A key that is none: no file, or one of another size than SEAL_KEY_SIZE bytes. Trying again does
+ * not mend it. */
+enum sealer_result {
+        SEALER_BAD_CREDENTIAL = 1,
+        SEALER_BAD_FILE,
+};
+
+#define SEAL_KEY_SIZE 32
+#define SEAL_CREDENTIAL "kratosd.seal-key"
+#define SEAL_KEY_FILE "seal.key"
+
+/* 0; an enum sealer_result; -errno for a key that cannot be read or made now. */
 int sealer_new(const char *directory, sealer **ret);
 sealer *sealer_free(sealer *s);
 DEFINE_CLEANUP(sealer *, sealer_free);

@@ -1,10 +1,10 @@
 #include "store-file.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
+#include "aside.h"
 #include "log.h"
 #include "timespan.h"
 
@@ -171,17 +171,17 @@ static int open_db(store *s)
 
 static void set_aside(store *s)
 {
-        _cleanup_free_ char *aside = NULL;
+        int r = aside_put(s->path);
 
-        if (asprintf(&aside, "%s.corrupt-%" PRIi64, s->path, (int64_t)time(NULL)) < 0 ||
-                rename(s->path, aside) < 0)
-                log_message(LOG_ERR, "%s is corrupt and cannot be set aside: %m", s->path);
+        if (r < 0)
+                log_message(LOG_ERR, "%s is corrupt and cannot be set aside: %s", s->path,
+                        strerror(-r));
         else
                 log_message(LOG_ERR,
-                        "%s is corrupt and was set aside as %s: sessions that it knew are revoked "
-                        "only "
-                        "by their expiry",
-                        s->path, aside);
+                        "%s is corrupt and was set aside as %s" ASIDE_SUFFIX
+                        ", which is removed after %d days: sessions that it knew are revoked "
+                        "only by their expiry",
+                        s->path, s->path, ASIDE_KEEP_DAYS);
 }
 
 static int try_open(store *s)
@@ -228,6 +228,7 @@ int store_new(const char *directory, store **ret)
         if (sd_id128_get_boot(&id) >= 0)
                 sd_id128_to_string(id, s->boot);
 
+        aside_expire(s->path);
         s->opened = try_open(s);
         if (s->opened == -EPROTONOSUPPORT)
                 log_message(LOG_ERR,
@@ -278,4 +279,5 @@ void store_tidy(store *s)
         if (s->db)
                 (void)sqlite3_wal_checkpoint_v2(
                         s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        aside_expire(s->path);
 }

@@ -58,7 +58,7 @@ typedef struct session_row {
 int64_t boottime_usec(void);
 
 /* Makes the store of a directory. Fails only with -ENOMEM: a file that cannot be opened now is said
- * in the log. One that is corrupt is set aside under another name, which is said as well. */
+ * in the log. One that is corrupt is set aside for a while (aside.h), which is said as well. */
 int store_new(const char *directory, store **ret);
 store *store_free(store *s);
 DEFINE_CLEANUP(store *, store_free);
@@ -93,5 +93,5 @@ int store_abandon_posted(store *s, int64_t start);
 /* Whatever is to be revoked is due now, also what waited for a login. */
 int store_requeue(store *s);
 
-/* Leaves nothing of deleted rows in the side files. (rule 40) */
+/* Leaves nothing of deleted rows in the side files, nor aside for too long. (rule 40) */
 void store_tidy(store *s);

@@ -183,8 +183,8 @@ static void check_success(const call *c, sd_bus_message *m)
                 memcpy(ids[0], first, ID_LENGTH + 1);
         }
         if (strcmp(c->method, "BeginLogin") == 0 || strcmp(c->method, "CheckAccount") == 0)
-                require((strcmp(c->user, "alice") == 0 && (!c->caller || c->caller == 1000)) ||
-                        (strcmp(c->user, "bob") == 0 && (!c->caller || c->caller == 1001)));
+                require((strcmp(c->user, "alice") == 0 && (c->manager || c->caller == 1000)) ||
+                        (strcmp(c->user, "bob") == 0 && (c->manager || c->caller == 1001)));
         if (strcmp(c->method, "Answer") == 0)
                 require(c->good_memfd && grants-- > 0);
         if (strcmp(c->method, "OpenSession") == 0) {

@@ -2,19 +2,22 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from calling import Caller, refusal, slow_refusal, start
 from faultserver import FaultServer
 from logging_in import nothing_left
 
-from world.daemon import DROP_INS, PROGRAM, Daemon
+from world.daemon import DROP_INS, PROGRAM, Daemon, unit
 from world.journal import Journal
 from world.kratos import Identity, Kratos
-from world.paths import CONFIGURATION, LOCAL_USERS, TREE
+from world.paths import CONFIGURATION, LOCAL_USERS, STATE, TREE, WORLD
 from world.processes import wait_until
 
 GOOD = "[Kratos]\nPublicURL=http://127.0.0.1:433\n"
@@ -198,6 +201,62 @@ class TestGood:
     def test_without_a_newline_at_the_end(self, stopped_daemon: Daemon) -> None:
         stopped_daemon.write_configuration(GOOD.rstrip("\n"))
         assert stopped_daemon.check_config().returncode == os.EX_OK
+
+
+class TestSealKey:
+    """The credential kratosd.seal-key, else seal.key in the state directory."""
+
+    @pytest.fixture
+    def credentials(self) -> Iterator[Path]:
+        """Where systemd puts them."""
+        folder = WORLD / "credentials"
+        folder.mkdir()
+        yield folder
+        shutil.rmtree(folder)
+
+    @staticmethod
+    def put(file: Path, key: bytes) -> None:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(key)
+        shutil.chown(file, "kratosd")
+
+    @pytest.mark.parametrize("place", ["credential", "state"])
+    @pytest.mark.parametrize("size", [0, 31, 33, 44])
+    def test_one_of_a_wrong_size_is_not_tried_again(
+        self, stopped_daemon: Daemon, journal: Journal, credentials: Path, place: str, size: int
+    ) -> None:
+        """It is a mistake like any other: with another status, systemd would start kratosd five times a
+        second for ever."""
+        made = STATE / "seal.key"
+        file = credentials / "kratosd.seal-key" if place == "credential" else made
+        self.put(file, b"k" * size)
+        stopped_daemon.spawn_only(CREDENTIALS_DIRECTORY=str(credentials))
+        assert stopped_daemon.wait() == os.EX_CONFIG
+        assert str(os.EX_CONFIG) in unit()["RestartPreventExitStatus"]
+        told = [entry["MESSAGE"] for entry in journal.entries(PRIORITY="3")]
+        assert any(file.name in message and "32 bytes" in message for message in told), told
+        # Nothing was made or changed instead.
+        assert file.read_bytes() == b"k" * size and (file == made or not made.exists())
+
+    def test_one_that_cannot_be_had_now_is_tried_again(
+        self, stopped_daemon: Daemon, journal: Journal
+    ) -> None:
+        """Here the disk is full, which passes."""
+        STATE.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=1", "full", STATE], check=True)
+        try:
+            stopped_daemon.spawn_only()
+            assert stopped_daemon.wait() == os.EX_OSERR
+        finally:
+            subprocess.run(["umount", STATE], check=True)
+        assert str(os.EX_OSERR) not in unit()["RestartPreventExitStatus"]
+        told = [entry["MESSAGE"] for entry in journal.entries(PRIORITY="3")]
+        assert any("key" in message and "No space left" in message for message in told), told
+
+    def test_one_of_32_bytes_is_taken(self, stopped_daemon: Daemon, credentials: Path) -> None:
+        self.put(credentials / "kratosd.seal-key", os.urandom(32))
+        stopped_daemon.start(CREDENTIALS_DIRECTORY=str(credentials))
+        assert not (STATE / "seal.key").exists()
 
 
 class TestDropIns:

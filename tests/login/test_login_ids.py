@@ -18,6 +18,7 @@ from world.processes import wait_until
 pytestmark = pytest.mark.sanitized
 
 ROOT_LOGINS = 1024
+FLOWS_IN_STOCK = 16
 OPEN_TIMEOUT_SEC = 2
 
 
@@ -332,6 +333,65 @@ class TestFlows:
         queries = [request.query for request in proxy.of("login")]
         assert len(set(queries)) == 3
         nothing_left(kratos)
+
+    def test_one_that_was_under_way_is_waited_for(
+        self, proxy: FaultServer, daemon: Daemon, alice: Identity, root: Caller
+    ) -> None:
+        """A login that ends before Kratos has given its flow leaves it to the next one."""
+        proxy.set("flow", faults.delayed(0.5))
+        for _ in range(1000):
+            root.cancel(root.begin("alice"))
+        asked = len(proxy.of("flow"))
+        assert asked <= 2
+        root.cancel(root.login("alice", alice.password))
+        assert len(proxy.of("flow")) <= asked + 1
+
+    def test_many_at_once_leave_a_full_stock(
+        self, proxy: FaultServer, daemon: Daemon, alice: Identity, root: Caller
+    ) -> None:
+        proxy.set("flow", faults.delayed(1))
+        for attempt in [root.begin("alice") for _ in range(40)]:
+            root.cancel(attempt)
+        asked = len(proxy.of("flow"))
+        time.sleep(2)
+        for _ in range(FLOWS_IN_STOCK):
+            root.begin("alice")
+        time.sleep(0.2)
+        assert len(proxy.of("flow")) == asked <= 40
+        root.begin("alice")
+        proxy.wait("flow", asked + 1)
+
+    def test_one_that_never_comes_harms_nobody_else(
+        self, proxy: FaultServer, stopped_daemon: Daemon, alice: Identity, root: Caller
+    ) -> None:
+        """Whoever waits for another login's flow asks again if that fails."""
+        stopped_daemon.configure(Kratos={"TimeoutSec": "2s", "ConnectTimeoutSec": "1s"})
+        start(stopped_daemon)
+        proxy.set("flow", faults.black_hole(), times=1)
+        root.cancel(root.begin("alice"))
+        proxy.wait("flow")
+        time.sleep(1)
+        root.cancel(root.login("alice", alice.password))
+
+    def test_one_of_another_configuration_is_not_used(
+        self, proxy: FaultServer, daemon: Daemon, alice: Identity, root: Caller
+    ) -> None:
+        """It may be another Kratos's: one that was there, and one that was under way."""
+        there = root.begin("alice")
+        proxy.wait("flow")
+        time.sleep(0.5)
+        hold = faults.hold()
+        proxy.set("flow", hold, times=1)
+        coming = root.begin("alice")
+        hold.wait()
+        daemon.reload()
+        hold.release()
+        assert hold.finished.wait(5)
+        time.sleep(0.2)
+        for attempt in there, coming:
+            root.cancel(attempt)
+        root.begin("alice")
+        proxy.wait("flow", 3)
 
     def test_nothing_stays_written_down_of_a_login_that_was_given_up(
         self, proxy: FaultServer, daemon: Daemon, alice: Identity, root: Caller

@@ -108,6 +108,32 @@ class TestLocker:
         assert refusal(caller("lokal").begin, "lokal") == "UnknownUser"
 
 
+class TestRoot:
+    """Root may call the User interface like anybody, and is nobody special there."""
+
+    def test_rule_38_nobody_elses_account(
+        self, daemon: Daemon, kratos: Kratos, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        root = caller(to=USER)
+        for ask in root.begin, root.check_account:
+            assert refusal(ask, "alice") == "NotAllowed"
+            assert refusal(ask, "root") == "UnknownUser"
+        assert kratos.sessions() == []
+
+    def test_rule_38_a_login_keeps_to_the_interface_through_which_it_was_begun(
+        self, daemon: Daemon, kratos: Kratos, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        root, user = caller(), caller(to=USER)
+        attempt = root.begin("alice", service="sshd", rhost="192.0.2.1")
+        assert refusal(user.answer, attempt, alice.password) == "NoSuchLogin"
+        assert refusal(user.cancel, attempt) == "NoSuchLogin"
+        root.answer(attempt, alice.password)
+        # Granted, it waits to be opened. That is not ended from there either.
+        assert refusal(user.cancel, attempt) == "NoSuchLogin"
+        root.close(root.open("alice", attempt, service="sshd"))
+        nothing_left(kratos)
+
+
 class TestInFlight:
     def test_four_for_each_uid(
         self, daemon: Daemon, alice: Identity, bob: Identity, caller: Callable[..., Caller]

@@ -95,12 +95,30 @@ static void test_old_ones(void **state)
         expect_none(&f);
 }
 
+/* A flow that was under way while the stock was forgotten may be another server's. */
+static void test_forgotten(void **state)
+{
+        flows f = { 0 };
+
+        (void)state;
+        now = 1000;
+        put(&f, 1, 900);
+        put(&f, 2, 1000);
+        flows_forget(&f);
+        expect_none(&f);
+        put(&f, 3, 999);
+        expect_none(&f);
+        put(&f, 4, 1000);
+        expect(&f, "4", 1000);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_the_newest_first),
                 cmocka_unit_test(test_a_full_stock),
                 cmocka_unit_test(test_old_ones),
+                cmocka_unit_test(test_forgotten),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

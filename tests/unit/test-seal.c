@@ -96,7 +96,7 @@ static void test_rule_14_what_stands_in_the_way_of_a_key(void **state)
         s = NULL;
         assert_int_equal(unlink(path), 0);
         assert_int_equal(symlink("/etc/passwd", path), 0);
-        assert_int_equal(sealer_new(folder, &s), -ELOOP);
+        assert_int_equal(sealer_new(folder, &s), SEALER_BAD_FILE);
         assert_int_equal(unlink(path), 0);
         assert_int_equal(sealer_new("/nowhere", &s), -ENOENT);
         assert_int_equal(sealer_new("/etc/passwd", &s), -ENOTDIR);
@@ -111,7 +111,7 @@ static void test_key_of_another_size(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
                 put_key(path, sizes[i]);
-                assert_int_equal(sealer_new(folder, &s), -EBADMSG);
+                assert_int_equal(sealer_new(folder, &s), SEALER_BAD_FILE);
                 assert_null(s);
         }
         put_key(path, KEY_SIZE);
@@ -139,9 +139,9 @@ static void test_credential(void **state)
 
         /* One that cannot be used is no reason to take another. */
         put_key(credential, KEY_SIZE + 1);
-        assert_int_equal(sealer_new(folder, &s), -EBADMSG);
+        assert_int_equal(sealer_new(folder, &s), SEALER_BAD_CREDENTIAL);
         put_key(credential, 0);
-        assert_int_equal(sealer_new(folder, &s), -EBADMSG);
+        assert_int_equal(sealer_new(folder, &s), SEALER_BAD_CREDENTIAL);
         assert_null(s);
         assert_int_equal(unlink(credential), 0);
         assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
