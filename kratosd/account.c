@@ -2,22 +2,43 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "store-accounts.h"
 #include "verdict.h"
 
-int account_find(const char *name, local_user *ret)
+int account_find(accounts *a, const char *name, local_user *ret)
 {
+        _cleanup_user_ directory_user *user = NULL;
         int r;
 
         if (!user_name_is_valid(name))
                 return VERDICT_UNKNOWN_USER;
         r = local_user_find(LOCAL_USERS_FILE, PASSWD_FILE, name, ret);
-        return r > 0 ? VERDICT_UNKNOWN_USER : r;
+        if (r != LOCAL_USER_ABSENT)
+                return r > 0 ? VERDICT_UNKNOWN_USER : r;
+        r = directory_find_user(a->directory, name, &user);
+        if (r != 0)
+                return r > 0 ? VERDICT_UNKNOWN_USER : r;
+        *ret = (local_user){ .uid = user->uid };
+        memcpy(ret->identity, user->identity, sizeof(ret->identity));
+        return 0;
+}
+
+int account_look_up(accounts *a, const char *name, lookup_done done, void *userdata, lookup **ret)
+{
+        int local;
+
+        if (!user_name_is_valid(name))
+                return LOOKUP_NOTHING;
+        local = passwd_find_uid(PASSWD_FILE, name, &(uid_t){ 0 });
+        if (local != -ENOENT)
+                return local < 0 ? local : LOOKUP_NOTHING;
+        return lookup_begin(a->lookups, name, done, userdata, ret);
 }
 
 int account_identity(
-        store *s, const char *name, const local_user *account, char ret[static UUID_LENGTH + 1])
+        accounts *a, const char *name, const local_user *account, char ret[static UUID_LENGTH + 1])
 {
         int r;
 
@@ -25,7 +46,7 @@ int account_identity(
                 memcpy(ret, account->identity, UUID_LENGTH + 1);
                 return 0;
         }
-        r = store_find_pin(s, name, ret);
+        r = store_find_pin(a->store, name, ret);
         if (r == -ENOENT) {
                 ret[0] = '\0';
                 return 0;
@@ -39,16 +60,12 @@ static int refuse(const char **ret_reason, const char *reason)
         return VERDICT_NOT_ALLOWED;
 }
 
-int account_accept(store *s, const char *name, const local_user *account, const kratos_login *login,
-        const char **ret_reason)
+/* Whether a name whose line leaves it open is this identity's. */
+static int accept_by_name(
+        store *s, const char *name, const kratos_login *login, const char **ret_reason)
 {
         char pinned[UUID_LENGTH + 1] = "";
         int r;
-
-        if (account->identity[0])
-                return strcmp(account->identity, login->identity) == 0
-                               ? 0
-                               : refuse(ret_reason, "wrong-identity");
 
         if (strcmp(login->posix_name, name) != 0)
                 return refuse(ret_reason, "wrong-identity");
@@ -61,4 +78,19 @@ int account_accept(store *s, const char *name, const local_user *account, const 
                 return r;
         r = store_add_pin(s, name, login->identity);
         return r == -EEXIST ? refuse(ret_reason, "pinned-to-another") : r;
+}
+
+int account_accept(accounts *a, const char *name, const local_user *account,
+        const kratos_login *login, const char **ret_reason)
+{
+        standing now = { .active = true, .checked = time(NULL) };
+        int r;
+
+        if (!account->identity[0])
+                r = accept_by_name(a->store, name, login, ret_reason);
+        else
+                r = strcmp(account->identity, login->identity) == 0
+                            ? 0
+                            : refuse(ret_reason, "wrong-identity");
+        return r == 0 ? store_put_standing(a->store, login->identity, &now) : r;
 }

@@ -130,7 +130,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-int bus_face_new(sd_event *event, enum bus_face_kind kind, logins *l, sessions *s, bus_face **ret)
+int bus_face_new(sd_event *event, enum bus_face_kind kind, accounts *a, logins *l, sessions *s,
+        bus_face **ret)
 {
         _cleanup_(bus_face_freep) bus_face *f = calloc(1, sizeof(bus_face));
         int r;
@@ -139,8 +140,9 @@ int bus_face_new(sd_event *event, enum bus_face_kind kind, logins *l, sessions *
                 return -ENOMEM;
         f->event = sd_event_ref(event);
         f->kind = kind;
-        f->operations =
-                (operations){ .logins = l, .sessions = s, .root_only = kind == BUS_MANAGER };
+        f->operations = (operations){
+                .accounts = a, .logins = l, .sessions = s, .root_only = kind == BUS_MANAGER
+        };
         r = sd_event_add_time_relative(
                 event, &f->retry, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_retry, f);
         if (r < 0)

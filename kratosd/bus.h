@@ -16,6 +16,7 @@ enum bus_face_kind {
         BUS_USER,    /* for any uid, for its own account alone */
 };
 
-int bus_face_new(sd_event *event, enum bus_face_kind kind, logins *l, sessions *s, bus_face **ret);
+int bus_face_new(sd_event *event, enum bus_face_kind kind, accounts *a, logins *l, sessions *s,
+        bus_face **ret);
 bus_face *bus_face_free(bus_face *f);
 DEFINE_CLEANUP(bus_face *, bus_face_free);

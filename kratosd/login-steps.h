@@ -47,6 +47,7 @@ typedef struct login {
 
 struct logins {
         sd_event *event;
+        accounts *accounts;
         store *store;
         sealer *sealer;
         kratos *kratos;

@@ -106,21 +106,13 @@ int login_cancel(logins *all, login_caller caller, const char *id)
         return 0;
 }
 
-/* Whose account it is, for a caller that may ask for it. */
-static int find_account(login_caller caller, const char *user, local_user *ret)
+int login_find_account(logins *all, login_caller caller, const char *user, local_user *ret)
 {
-        int r = account_find(user, ret);
+        int r = account_find(all->accounts, user, ret);
 
         if (r != 0)
                 return r;
         return caller.is_program || caller.uid == ret->uid ? 0 : VERDICT_NOT_ALLOWED;
-}
-
-int login_check_account(login_caller caller, const char *user)
-{
-        local_user account;
-
-        return find_account(caller, user, &account);
 }
 
 /* Whether there is room for one more; a login program's oldest that waits for an answer gives way.
@@ -197,7 +189,7 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
         login *l;
         int r;
 
-        r = find_account(caller, user, &account);
+        r = login_find_account(all, caller, user, &account);
         if (r == VERDICT_NOT_ALLOWED)
                 tell_not_allowed(all, user, context);
         if (r == 0)
@@ -207,7 +199,7 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
         if (r != 0)
                 return r;
         l->account = account;
-        (void)account_identity(all->store, user, &account, l->row.identity);
+        (void)account_identity(all->accounts, user, &account, l->row.identity);
         TAILQ_INSERT_TAIL(&all->list, l, logins);
 
         login_take_flow(l);
@@ -218,8 +210,8 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
         return 0;
 }
 
-int logins_new(
-        sd_event *event, store *s, sealer *key, kratos *k, revoker *r, sessions *ss, logins **ret)
+int logins_new(sd_event *event, accounts *a, sealer *key, kratos *k, revoker *r, sessions *ss,
+        logins **ret)
 {
         logins *all = calloc(1, sizeof(logins));
 
@@ -227,7 +219,8 @@ int logins_new(
                 return -ENOMEM;
         TAILQ_INIT(&all->list);
         all->event = sd_event_ref(event);
-        all->store = s;
+        all->accounts = a;
+        all->store = a->store;
         all->sealer = key;
         all->kratos = all->fetches.kratos = k;
         LIST_INIT(&all->fetches.list);

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+#include "account.h"
 #include "common/secret.h"
 #include "kratos.h"
 #include "session.h"
@@ -39,8 +40,8 @@ typedef struct login_caller {
         bool is_program;
 } login_caller;
 
-int logins_new(
-        sd_event *event, store *s, sealer *key, kratos *k, revoker *r, sessions *ss, logins **ret);
+int logins_new(sd_event *event, accounts *a, sealer *key, kratos *k, revoker *r, sessions *ss,
+        logins **ret);
 /* Ends all of them, with VERDICT_UNAVAILABLE. What was posted is found by the next daemon. */
 logins *logins_free(logins *l);
 DEFINE_CLEANUP(logins *, logins_free);
@@ -65,5 +66,5 @@ int login_answer(logins *l, login_caller caller, const char *id, const secret *a
  */
 int login_cancel(logins *l, login_caller caller, const char *id);
 
-/* Whether an account may be used: for callers as in login_begin. Verdicts likewise. */
-int login_check_account(login_caller caller, const char *user);
+/* Whose account a name is, for a caller that may ask for it. Verdicts as in login_begin. */
+int login_find_account(logins *l, login_caller caller, const char *user, local_user *ret);

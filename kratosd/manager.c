@@ -5,11 +5,15 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "account-check.h"
 #include "bus.h"
 #include "common/local-users.h"
 #include "kratos.h"
+#include "local-files.h"
 #include "log.h"
 #include "login.h"
+#include "lookup.h"
+#include "refresh.h"
 #include "revoker.h"
 #include "seal.h"
 #include "session.h"
@@ -25,6 +29,11 @@ typedef struct manager {
         bool said;              /* that this failed */
         int64_t start;          /* CLOCK_BOOTTIME, microseconds */
         store *store;
+        local_files *local;
+        directory *directory;
+        lookups *lookups;
+        refresh *refresh;
+        accounts accounts;
         sealer *sealer;
         kratos *kratos;
         revoker *revoker;
@@ -61,11 +70,17 @@ static void check_list(void)
 /* Upper parts first: each uses those after it. */
 static void manager_done(manager *m)
 {
-        logins_free(m->logins); /* answers what is waited for, on the bus */
+        /* These three answer what is waited for, on the bus. */
+        lookups_free(m->lookups);
+        account_checks_end(&m->accounts);
+        logins_free(m->logins);
         bus_face_free(m->manager_face);
         bus_face_free(m->user_face);
         sessions_free(m->sessions);
         revoker_free(m->revoker);
+        refresh_free(m->refresh);
+        directory_free(m->directory);
+        local_files_free(m->local);
         kratos_free(m->kratos);
         sealer_free(m->sealer);
         store_free(m->store);
@@ -86,6 +101,9 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
         }
         log_set_level(c->log_level);
         kratos_set_config(m->kratos, c);
+        directory_set_config(m->directory, c);
+        lookups_forget(m->lookups);
+        refresh_restart(m->refresh);
         logins_forget_flows(m->logins);
         revoker_retry_all(m->revoker);
         check_list();
@@ -163,6 +181,29 @@ static int make_sealer(manager *m)
         return MANAGER_MISCONFIGURED;
 }
 
+static int make_accounts(manager *m, config *c)
+{
+        int r;
+
+        r = local_files_new(PASSWD_FILE, GROUP_FILE, &m->local);
+        if (r < 0)
+                return r;
+        r = directory_new(m->store, m->local, c, &m->directory);
+        if (r < 0)
+                return r;
+        r = lookups_new(m->event, m->directory, m->store, m->kratos, &m->lookups);
+        if (r < 0)
+                return r;
+        r = refresh_new(m->event, m->directory, m->store, m->kratos, &m->refresh);
+        if (r < 0)
+                return r;
+        m->accounts = (accounts){ .store = m->store,
+                .directory = m->directory,
+                .lookups = m->lookups,
+                .kratos = m->kratos };
+        return 0;
+}
+
 static int make_parts(manager *m, config *c)
 {
         int r;
@@ -189,14 +230,19 @@ static int make_parts(manager *m, config *c)
         r = sessions_new(m->event, m->store, m->revoker, &m->sessions);
         if (r < 0)
                 return r;
+        r = make_accounts(m, c);
+        if (r < 0)
+                return r;
         r = logins_new(
-                m->event, m->store, m->sealer, m->kratos, m->revoker, m->sessions, &m->logins);
+                m->event, &m->accounts, m->sealer, m->kratos, m->revoker, m->sessions, &m->logins);
         if (r < 0)
                 return r;
-        r = bus_face_new(m->event, BUS_MANAGER, m->logins, m->sessions, &m->manager_face);
+        r = bus_face_new(
+                m->event, BUS_MANAGER, &m->accounts, m->logins, m->sessions, &m->manager_face);
         if (r < 0)
                 return r;
-        return bus_face_new(m->event, BUS_USER, m->logins, m->sessions, &m->user_face);
+        return bus_face_new(
+                m->event, BUS_USER, &m->accounts, m->logins, m->sessions, &m->user_face);
 }
 
 int manager_run(config *c)

@@ -108,15 +108,52 @@ static void conclude(operation *o, int r, sd_bus_message *reply)
         operation_answer(o, r);
 }
 
-static void run_begin_login(operation *taken)
+static void begin_login_now(operation *taken)
 {
         _cleanup_operation_ operation *o = taken;
         sd_bus_message *reply = NULL;
-        int r = check_signature(o->message, "sa{sv}");
+        int r = begin_login(o, &reply);
 
-        if (r == 0)
-                r = begin_login(o, &reply);
         conclude(o, r, reply);
+}
+
+/* The name is known now, or is nobody's. */
+static void on_looked_up(void *userdata)
+{
+        operation *o = userdata;
+
+        o->lookup = NULL;
+        o->then(o);
+}
+
+/* Goes on once the call's first argument, a user's name, is one that is known here, if it can be:
+ * for a name that is not, Kratos may have to be asked. */
+static void with_user(operation *taken, const char *signature, void (*then)(operation *o))
+{
+        _cleanup_operation_ operation *o = taken;
+        local_user account;
+        const char *user;
+        int r;
+
+        if (check_signature(o->message, signature) != 0 ||
+                sd_bus_message_read(o->message, "s", &user) < 0 ||
+                sd_bus_message_rewind(o->message, true) < 0)
+                return operation_answer(o, VERDICT_INVALID);
+        o->then = then;
+        r = account_find(o->all->accounts, user, &account);
+        if (r == VERDICT_UNKNOWN_USER)
+                r = account_look_up(o->all->accounts, user, on_looked_up, o, &o->lookup);
+        if (o->lookup)
+                TAKE_PTR(o);
+        else if (r < 0)
+                operation_answer(o, r);
+        else
+                then(TAKE_PTR(o));
+}
+
+static void run_begin_login(operation *o)
+{
+        with_user(o, "sa{sv}", begin_login_now);
 }
 
 /* The verdict on an answer: it may come long after the call, or the caller. */
@@ -161,26 +198,49 @@ static void run_cancel_login(operation *taken)
         operation_answer(o, login_cancel(o->all->logins, o->caller, id));
 }
 
-static void run_check_account(operation *taken)
+static void on_checked(int verdict, const char *sentence, void *userdata)
+{
+        _cleanup_operation_ operation *o = userdata;
+        sd_bus_message *reply = NULL;
+        int r;
+
+        o->check = NULL;
+        if (verdict != 0)
+                return operation_answer_with(o, verdict, sentence);
+        r = sd_bus_message_new_method_return(o->message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "ss", VERDICT_OK, "");
+        conclude(o, r < 0 ? r : 0, reply);
+}
+
+static void check_account_now(operation *taken)
 {
         _cleanup_operation_ operation *o = taken;
-        sd_bus_message *reply = NULL;
+        account_check *check = NULL;
         login_context context;
+        local_user account;
         const char *user;
         int r;
 
-        r = check_signature(o->message, "sa{sv}");
-        if (r == 0)
-                r = sd_bus_message_read(o->message, "s", &user) < 0 ? VERDICT_INVALID : 0;
+        r = sd_bus_message_read(o->message, "s", &user) < 0 ? VERDICT_INVALID : 0;
         if (r == 0)
                 r = read_context(o->message, &context);
         if (r == 0)
-                r = login_check_account(o->caller, user);
+                r = login_find_account(o->all->logins, o->caller, user, &account);
         if (r == 0)
-                r = sd_bus_message_new_method_return(o->message, &reply);
-        if (r >= 0 && reply)
-                r = sd_bus_message_append(reply, "ss", VERDICT_OK, "");
-        conclude(o, reply && r >= 0 ? 0 : r, reply);
+                r = account_check_begin(o->all->accounts, user, &account, context.service,
+                        context.rhost, on_checked, o, &check);
+        if (r != 0)
+                return operation_answer(o, r);
+        /* It is gone if the check has called back already. */
+        if (check)
+                o->check = check;
+        TAKE_PTR(o);
+}
+
+static void run_check_account(operation *o)
+{
+        with_user(o, "sa{sv}", check_account_now);
 }
 
 static int open_session(operation *o, int *ret_lifeline, sd_bus_message **ret)

@@ -27,6 +27,8 @@ operation *operation_free(operation *o)
                 operation_answer(o, -EIO);
         o->all->count--;
         sd_bus_slot_unref(o->asking);
+        lookup_cancel(o->lookup);
+        account_check_cancel(o->check);
         sd_bus_message_unref(o->message);
         free(o);
         return NULL;
@@ -34,12 +36,17 @@ operation *operation_free(operation *o)
 
 void operation_answer(operation *o, int verdict)
 {
+        operation_answer_with(o, verdict, NULL);
+}
+
+void operation_answer_with(operation *o, int verdict, const char *sentence)
+{
         o->answered = true;
         if (verdict == 0)
                 (void)sd_bus_reply_method_return(o->message, NULL);
         else if (verdict > 0)
-                (void)sd_bus_reply_method_errorf(
-                        o->message, errors[verdict].name, "%s", errors[verdict].sentence);
+                (void)sd_bus_reply_method_errorf(o->message, errors[verdict].name, "%s",
+                        sentence ? sentence : errors[verdict].sentence);
         else
                 (void)sd_bus_reply_method_errorf(o->message, ERROR_FAILED, "kratosd failed");
 }

@@ -7,6 +7,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "account-check.h"
 #include "common/cleanup.h"
 #include "common/secret.h"
 #include "login.h"
@@ -17,6 +18,7 @@
 
 /* What operations of one face share; owned by the face, which outlives them. */
 typedef struct operations {
+        accounts *accounts;
         logins *logins;
         sessions *sessions;
         bool root_only;
@@ -26,9 +28,12 @@ typedef struct operations {
 typedef struct operation {
         operations *all;
         sd_bus_message *message;
-        sd_bus_slot *asking; /* the bus who called */
+        sd_bus_slot *asking;  /* the bus who called */
+        lookup *lookup;       /* waits for a name */
+        account_check *check; /* waits for a verdict */
         login_caller caller;
         void (*run)(struct operation *o);
+        void (*then)(struct operation *o); /* what to go on with */
         bool answered;
 } operation;
 
@@ -42,6 +47,9 @@ DEFINE_CLEANUP(operation *, operation_free);
 
 /* Says the reply: an error for a verdict above 0 or an -errno, or nothing but "done" for 0. */
 void operation_answer(operation *o, int verdict);
+
+/* Likewise, with a sentence of its own for the person; NULL: the usual one. */
+void operation_answer_with(operation *o, int verdict, const char *sentence);
 
 /* Sends a method return that the caller has filled. Takes the message over. */
 void operation_reply(operation *o, sd_bus_message *reply);
