@@ -280,9 +280,27 @@ int adopt_by_hand(directory *d, store *s, const char *name, const char *identity
         r = store_find_pin(s, name, owner);
         if (r == -ENOENT)
                 r = store_add_pin(s, name, identity);
-        if (r == -EEXIST)
-                r = ADOPTION_REFUSED; /* the identity has another name here */
         if (r == 0)
                 r = adopt(d, s, &claimed);
+        if (r == -EEXIST)
+                r = ADOPTION_REFUSED; /* the identity has another name here */
+        return store_end(s, r);
+}
+
+int adoption_unpin(store *s, const char *name)
+{
+        char owner[UUID_LENGTH + 1] = "";
+        int r = store_begin(s);
+
+        if (r < 0)
+                return r;
+        r = store_find_pin(s, name, owner);
+        if (r == 0)
+                r = adoption_end(s, owner);
+        if (r == 0)
+                r = store_delete_pin(s, name);
+        if (r == 0)
+                log_message(LOG_NOTICE, "%s is nobody's any more: it was the identity %s's", name,
+                        owner);
         return store_end(s, r);
 }

@@ -22,6 +22,15 @@ int adopt(directory *d, store *s, const kratos_identity *identity);
  * ADOPTED, ADOPTION_REFUSED, -errno. */
 int adopt_by_hand(directory *d, store *s, const char *name, const char *identity);
 
+/* Why an administrator's word is not taken. */
+#define ADOPTION_REFUSED_SENTENCE                                                                  \
+        "that cannot be: the name is reserved or another identity's here, or the identity has "    \
+        "another name (kratosd --unpin that one first)"
+
+/* Takes an administrator's word that a name is nobody's any more; the account that has it ends. Its
+ * number stays its identity's. -ENOENT where the name is nobody's. */
+int adoption_unpin(store *s, const char *name);
+
 /* An identity is no more, by Kratos's own word: its account ends; its name and number stay its own.
  * -errno. */
 int adoption_end(store *s, const char *identity);

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sysexits.h>
 
+#include "command.h"
 #include "common/local-users.h"
 #include "config.h"
 #include "environment.h"
@@ -14,6 +15,9 @@ static const char help[] =
         "\n"
         "  kratosd                 run; its unit is kratosd.service\n"
         "  kratosd --check-config  read the configuration, tell every mistake, and end\n"
+        "  kratosd --add-account NAME=IDENTITY\n"
+        "                          a name is an identity's here, by the administrator's word\n"
+        "  kratosd --unpin NAME    a name is nobody's here any more\n"
         "  kratosd --version\n"
         "  kratosd --help\n"
         "\n"
@@ -77,6 +81,8 @@ int main(int argc, char **argv)
 {
         static const struct option options[] = {
                 { "check-config", no_argument, NULL, 'c' },
+                { "add-account", required_argument, NULL, 'a' },
+                { "unpin", required_argument, NULL, 'u' },
                 { "version", no_argument, NULL, 'v' },
                 { "help", no_argument, NULL, 'h' },
                 { 0 },
@@ -89,6 +95,10 @@ int main(int argc, char **argv)
         switch (getopt_long(argc, argv, "", options, NULL)) {
         case 'c':
                 return check_config();
+        case 'a':
+                return command_add_account(optarg);
+        case 'u':
+                return command_unpin(optarg);
         case 'v':
                 puts("kratosd " VERSION);
                 return EX_OK;

@@ -20,7 +20,6 @@
 #include "store.h"
 #include "timespan.h"
 
-#define STATE_DIRECTORY "/var/lib/kratosd"
 #define TAKE_OVER_RETRY_USEC (5 * USEC_PER_SEC)
 
 typedef struct manager {

@@ -6,6 +6,8 @@
 
 #include "config.h"
 
+#define STATE_DIRECTORY "/var/lib/kratosd"
+
 enum manager_result {
         MANAGER_MISCONFIGURED = 1, /* the administrator is to mend something */
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "adoption.h"
 #include "common/interface.h"
 #include "operation.h"
 
@@ -291,6 +292,43 @@ static void run_close_session(operation *taken)
         operation_answer(o, sessions_close(o->all->sessions, id));
 }
 
+/* The administrator's word about an account, from kratosd's own command line (command.c). */
+static void run_add_account(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        accounts *a = o->all->accounts;
+        const char *name, *identity;
+        int r;
+
+        if (check_signature(o->message, "ss") != 0 ||
+                sd_bus_message_read(o->message, "ss", &name, &identity) < 0 ||
+                !user_name_is_valid(name) || !uuid_is_valid(identity))
+                return operation_answer(o, VERDICT_INVALID);
+        r = adopt_by_hand(a->directory, a->store, name, identity);
+        if (r == ADOPTION_REFUSED)
+                return operation_answer_with(o, VERDICT_NOT_ALLOWED, ADOPTION_REFUSED_SENTENCE);
+        lookups_forget(a->lookups);
+        operation_answer(o, r);
+}
+
+static void run_unpin(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        accounts *a = o->all->accounts;
+        const char *name;
+        int r;
+
+        if (check_signature(o->message, "s") != 0 ||
+                sd_bus_message_read(o->message, "s", &name) < 0 || !user_name_is_valid(name))
+                return operation_answer(o, VERDICT_INVALID);
+        r = adoption_unpin(a->store, name);
+        if (r == -ENOENT)
+                return operation_answer_with(
+                        o, VERDICT_UNKNOWN_USER, "The name is pinned to nobody here");
+        lookups_forget(a->lookups);
+        operation_answer(o, r);
+}
+
 #define DEFINE_METHOD(name)                                                                        \
         static int method_##name(sd_bus_message *m, void *userdata, sd_bus_error *error)           \
         {                                                                                          \
@@ -305,6 +343,8 @@ DEFINE_METHOD(cancel_login);
 DEFINE_METHOD(check_account);
 DEFINE_METHOD(open_session);
 DEFINE_METHOD(close_session);
+DEFINE_METHOD(add_account);
+DEFINE_METHOD(unpin);
 
 /* All are "unprivileged": sd-bus's own check of the caller would block. Ours is in operation.c. */
 #define SHARED_METHODS                                                                             \
@@ -328,6 +368,10 @@ const sd_bus_vtable manager_vtable[] = {
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CloseSession", SD_BUS_ARGS("s", session), SD_BUS_NO_RESULT,
                 method_close_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("AddAccount", SD_BUS_ARGS("s", user, "s", identity),
+                SD_BUS_NO_RESULT, method_add_account, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Unpin", SD_BUS_ARGS("s", user), SD_BUS_NO_RESULT, method_unpin,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
 

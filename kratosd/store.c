@@ -21,6 +21,8 @@ int64_t boottime_usec(void)
 static int error_of(int code)
 {
         switch (code & 0xff) {
+        case SQLITE_BUSY:
+                return -EBUSY;
         case SQLITE_NOMEM:
                 return -ENOMEM;
         case SQLITE_FULL:

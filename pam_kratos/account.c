@@ -1,8 +1,38 @@
 #include "account.h"
 
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
 #include <security/pam_ext.h>
+#include <security/pam_modutil.h>
 
 #include "context.h"
+
+/* Says something to the person. A program that cannot show it does not change the verdict. */
+static void tell(call *c, int style, const char *message)
+{
+        if (message[0] && !(c->flags & PAM_SILENT))
+                (void)pam_prompt(c->pamh, style, NULL, "%s", message);
+}
+
+/* A home that is there and somebody else's would be at that person's mercy, or they at this one's.
+ * Whose it is only root can always see; a locker's user has come in already. */
+static int check_home(call *c)
+{
+        const struct passwd *user;
+        struct stat st;
+
+        if (!c->absent || geteuid() != 0)
+                return PAM_SUCCESS;
+        user = pam_modutil_getpwnam(c->pamh, c->user);
+        if (!user || lstat(user->pw_dir, &st) < 0 || st.st_uid == user->pw_uid)
+                return PAM_SUCCESS;
+        pam_syslog(c->pamh, LOG_ERR, "refused %s: the home %s belongs to uid %u", c->user,
+                user->pw_dir, st.st_uid);
+        tell(c, PAM_ERROR_MSG, "Your home directory belongs to somebody else.");
+        return PAM_PERM_DENIED;
+}
 
 int account_check(call *c)
 {
@@ -16,16 +46,17 @@ int account_check(call *c)
                 return r;
         r = call_result(
                 c, c->library.methods->check_account(&c->client, c->user, &context, &account));
+        if (r == PAM_PERM_DENIED || r == PAM_ACCT_EXPIRED)
+                tell(c, PAM_ERROR_MSG, c->client.message);
         if (r != PAM_SUCCESS)
                 return r;
         r = call_object(c, wrong);
+        if (r == PAM_SUCCESS)
+                r = check_home(c);
         if (r != PAM_SUCCESS)
                 return r;
 
         c->state->ours = true;
-        /* A program that cannot show it does not change the verdict. */
-        if (account.message[0] && !(c->flags & PAM_SILENT))
-                (void)pam_prompt(c->pamh, account.password_expired ? PAM_ERROR_MSG : PAM_TEXT_INFO,
-                        NULL, "%s", account.message);
+        tell(c, account.password_expired ? PAM_ERROR_MSG : PAM_TEXT_INFO, account.message);
         return account.password_expired ? PAM_NEW_AUTHTOK_REQD : PAM_SUCCESS;
 }

@@ -1,0 +1,182 @@
+#include "command.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <systemd/sd-bus.h>
+
+#include "adoption.h"
+#include "common/interface.h"
+#include "config.h"
+#include "manager.h"
+#include "timespan.h"
+
+/* A bus or daemon that takes longer is as good as none. */
+#define REPLY_USEC (10 * USEC_PER_SEC)
+
+#define _cleanup_bus_ _cleanup_(sd_bus_flush_close_unrefp)
+
+/* What is to be done, and to whom. */
+typedef struct command {
+        const char *method;
+        char name[USER_NAME_MAX + 1];
+        char identity[UUID_LENGTH + 1]; /* "" where it takes none */
+} command;
+
+__attribute__((format(printf, 2, 3))) static int fail(int status, const char *format, ...)
+{
+        va_list ap;
+
+        fputs("kratosd: ", stderr);
+        va_start(ap, format);
+        vfprintf(stderr, format, ap);
+        va_end(ap);
+        fputc('\n', stderr);
+        return status;
+}
+
+static int connect_bus(sd_bus **ret)
+{
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        r = sd_bus_new(&bus);
+        if (r >= 0)
+                r = sd_bus_set_address(bus, BUS_ADDRESS);
+        if (r >= 0)
+                r = sd_bus_set_bus_client(bus, true);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, REPLY_USEC);
+        if (r >= 0)
+                r = sd_bus_start(bus);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(bus);
+        return 0;
+}
+
+static int call(sd_bus *bus, const command *c, sd_bus_error *error)
+{
+        if (c->identity[0])
+                return sd_bus_call_method(bus, MANAGER_NAME, MANAGER_PATH, MANAGER_INTERFACE,
+                        c->method, error, NULL, "ss", c->name, c->identity);
+        return sd_bus_call_method(bus, MANAGER_NAME, MANAGER_PATH, MANAGER_INTERFACE, c->method,
+                error, NULL, "s", c->name);
+}
+
+static bool nobody_answers(const sd_bus_error *error)
+{
+        return sd_bus_error_has_name(error, "org.freedesktop.DBus.Error.ServiceUnknown") ||
+               sd_bus_error_has_name(error, "org.freedesktop.DBus.Error.NameHasNoOwner");
+}
+
+/* Asks the daemon to do it. True where it has answered, with the exit status. */
+static bool ask_daemon(const command *c, int *ret_status)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = connect_bus(&bus);
+
+        if (r >= 0)
+                r = call(bus, c, &error);
+        if (r >= 0)
+                *ret_status = EX_OK;
+        else if (sd_bus_error_is_set(&error) && !nobody_answers(&error))
+                *ret_status = fail(EX_UNAVAILABLE, "%s", error.message);
+        else
+                return false;
+        return true;
+}
+
+/* Becomes the daemon's user, so that the files stay its own. */
+static int become_daemon_user(void)
+{
+        _cleanup_fclose_ FILE *file = fopen(PASSWD_FILE, "re");
+        struct passwd *user;
+
+        while (file && (user = fgetpwent(file)))
+                if (strcmp(user->pw_name, DAEMON_USER) == 0) {
+                        if (setgroups(0, NULL) < 0 ||
+                                setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
+                                setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
+                                return -errno;
+                        umask(077);
+                        return 0;
+                }
+        return -ENOENT;
+}
+
+static int change_store(directory *d, store *s, const command *c)
+{
+        return c->identity[0] ? adopt_by_hand(d, s, c->name, c->identity)
+                              : adoption_unpin(s, c->name);
+}
+
+/* Does it without a daemon. */
+static int do_alone(const command *c)
+{
+        _cleanup_config_ config *configuration = NULL;
+        _cleanup_(store_freep) store *s = NULL;
+        _cleanup_(local_files_freep) local_files *local = NULL;
+        _cleanup_(directory_freep) directory *d = NULL;
+        int r;
+
+        r = config_load(CONFIG_FILE, manager_complain, NULL, &configuration);
+        if (r == 0)
+                r = become_daemon_user();
+        if (r == 0)
+                r = store_new(STATE_DIRECTORY, &s);
+        if (r == 0)
+                r = local_files_new(PASSWD_FILE, GROUP_FILE, &local);
+        if (r == 0)
+                r = directory_new(s, local, configuration, &d);
+        return r < 0 ? r : change_store(d, s, c);
+}
+
+static int run(const command *c)
+{
+        int status, r;
+
+        if (geteuid() != 0)
+                return fail(EX_NOPERM, "only root may say so");
+        if (ask_daemon(c, &status))
+                return status;
+        r = do_alone(c);
+        if (r == -ENOENT)
+                return fail(EX_NOUSER, "%s is pinned to nobody here", c->name);
+        if (r == -EBUSY)
+                return fail(EX_TEMPFAIL, "a kratosd runs here, and cannot be reached over the bus");
+        if (r == ADOPTION_REFUSED)
+                return fail(EX_DATAERR, "%s", ADOPTION_REFUSED_SENTENCE);
+        return r < 0 ? fail(EX_OSERR, "%s", strerror(-r)) : EX_OK;
+}
+
+int command_unpin(const char *name)
+{
+        command c = { .method = "Unpin" };
+
+        if (!user_name_is_valid(name))
+                return fail(EX_USAGE, "--unpin takes a user's name");
+        snprintf(c.name, sizeof(c.name), "%s", name);
+        return run(&c);
+}
+
+int command_add_account(const char *assignment)
+{
+        const char *equals = strchr(assignment, '=');
+        command c = { .method = "AddAccount" };
+
+        if (!equals || equals - assignment > USER_NAME_MAX || !uuid_is_valid(equals + 1))
+                return fail(EX_USAGE, "--add-account takes NAME=IDENTITY, such as "
+                                      "dora=9f425a8d-7efc-4768-8f23-7647a74fdf13");
+        snprintf(c.name, sizeof(c.name), "%.*s", (int)(equals - assignment), assignment);
+        memcpy(c.identity, equals + 1, sizeof(c.identity));
+        if (!user_name_is_valid(c.name))
+                return fail(EX_USAGE, "%s cannot be a user's name", c.name);
+        return run(&c);
+}
