@@ -19,6 +19,7 @@
 #include "session.h"
 #include "store.h"
 #include "timespan.h"
+#include "userdb.h"
 
 #define TAKE_OVER_RETRY_USEC (5 * USEC_PER_SEC)
 
@@ -32,6 +33,7 @@ typedef struct manager {
         directory *directory;
         lookups *lookups;
         refresh *refresh;
+        userdb *userdb;
         accounts accounts;
         sealer *sealer;
         kratos *kratos;
@@ -69,6 +71,7 @@ static void check_list(void)
 /* Upper parts first: each uses those after it. */
 static void manager_done(manager *m)
 {
+        userdb_free(m->userdb);
         /* These three answer what is waited for, on the bus. */
         lookups_free(m->lookups);
         account_checks_end(&m->accounts);
@@ -203,6 +206,25 @@ static int make_accounts(manager *m, config *c)
         return 0;
 }
 
+/* Accounts are there for NSS before anything else is (DESIGN §4). Where their socket cannot be had,
+ * the daemon does without: whoever is logged in already, or local, must not suffer from it. */
+static int serve_accounts(manager *m)
+{
+        _cleanup_(varlink_listener_freep) varlink_listener *l = NULL;
+        int r = varlink_listener_new(USERDB_SOCKET_NAME, USERDB_SOCKET, &l);
+
+        if (r < 0) {
+                log_message(LOG_ERR, "%s cannot be listened on, so NSS does not know our people: %s",
+                        USERDB_SOCKET, strerror(-r));
+                return 0;
+        }
+        r = userdb_new(m->event, l, m->directory, m->lookups, &m->userdb);
+        if (r < 0)
+                return r;
+        TAKE_PTR(l);
+        return 0;
+}
+
 static int make_parts(manager *m, config *c)
 {
         int r;
@@ -230,6 +252,9 @@ static int make_parts(manager *m, config *c)
         if (r < 0)
                 return r;
         r = make_accounts(m, c);
+        if (r < 0)
+                return r;
+        r = serve_accounts(m);
         if (r < 0)
                 return r;
         r = logins_new(

@@ -17,6 +17,7 @@ from world.processes import Service, memory_kib
 
 PROGRAM = "/usr/sbin/kratosd"
 SOCKET = Path("/run/dbus/system_bus_socket")
+USERDB = Path("/run/systemd/userdb")
 DROP_INS = ETC / "kratosd.conf.d"
 SANITIZER_REPORT = re.compile(
     r"^.*(?:ERROR: \w+Sanitizer|runtime error:|Sanitizer has encountered).*$", re.M
@@ -111,6 +112,9 @@ class Daemon(Service):
             folder.mkdir(parents=True, exist_ok=True)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
             os.chmod(folder, int(settings.get(mode, ["0755"])[-1], 8))
+        # systemd makes the socket here; a daemon without systemd does it itself, if it may.
+        USERDB.mkdir(parents=True, exist_ok=True)
+        os.chown(USERDB, owner.pw_uid, owner.pw_gid)
 
     def _environment(self, settings: dict[str, list[str]], further: dict[str, str]) -> dict[str, str]:
         watchdog = settings.get("WatchdogSec", ["0s"])[-1].removesuffix("s")
