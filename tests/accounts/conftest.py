@@ -1,13 +1,10 @@
 """The fixtures of the accounts' tests: a host without account files for its people."""
 
-import json
-import subprocess
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from world import pam
-from world.daemon import Daemon
 from world.kratos import Identity, Json, Kratos
 
 PASSWORD = "correct horse battery staple"
@@ -20,6 +17,14 @@ def _nsswitch() -> None:
         "passwd: files systemd\ngroup: files [SUCCESS=merge] systemd\nshadow: files systemd\n"
         "gshadow: files systemd\nhosts: files\nservices: files\n"
     )
+
+
+@pytest.fixture(autouse=True)
+def _skeleton() -> None:
+    """What a new home has in it: the prompt that world.ssh waits for."""
+    shutil.rmtree("/etc/skel", ignore_errors=True)
+    Path("/etc/skel").mkdir()
+    Path("/etc/skel/.profile").write_text("PS1='[\\u@\\h]\\$ '\nunset MAIL PROMPT_COMMAND\n")
 
 
 @pytest.fixture
