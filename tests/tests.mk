@@ -25,11 +25,16 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 
 .PHONY: unit fuzzers fuzz-programs tidy
 .PRECIOUS: $(BUILD)/obj/%.o
-unit: $(UNIT)
+unit: $(UNIT) $(BUILD)/unit/parse-document
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(PARTS_ARCHIVE)
 	@mkdir -p $(@D)
 	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) $(UNIT_LDFLAGS) -o $@ $^ -lcmocka $(TEST_LIBS)
+
+# What tests of the account document ask: is this one?
+$(BUILD)/unit/parse-document: $(BUILD)/obj/tests/interface/parse-document.o $(PARTS_ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 # Fuzzers need every object built for coverage, hence a build folder of their own.
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz-*.c)
