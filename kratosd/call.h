@@ -51,6 +51,7 @@ struct kratos_call {
         size_t body_max;
         bool fresh;
         bool old_form; /* of a logout */
+        unsigned page; /* of a list: so many entries at most */
 
         http_request *request;
         /* Tells the caller. False: the call has begun anew instead, and will finish again. */

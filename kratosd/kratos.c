@@ -9,6 +9,8 @@
 
 #define HTTP_NO_CONTENT 204
 
+#define PAGE_SIZE "page_size="
+
 /* For everything that nobody waits for. */
 #define PATIENT_USEC (15 * USEC_PER_SEC)
 
@@ -203,15 +205,32 @@ int kratos_admin_delete_session(
         return call_start(TAKE_PTR(call), ret);
 }
 
+/* Asks for the list again in shorter pages, the first of which has the newest sessions: each entry
+ * has the whole identity in it, which may be a large one. */
+static bool ask_for_less(kratos_call *call)
+{
+        char *size = strstr(call->path, PAGE_SIZE);
+
+        if (call->page == 1)
+                return false;
+        call->page = (call->page + 3) / 4;
+        call->tried = 0;
+        snprintf(
+                size, sizeof(call->path) - (size_t)(size - call->path), PAGE_SIZE "%u", call->page);
+        return call_attempt(call) == 0;
+}
+
 static bool finish_find(kratos_call *call, int outcome, const http_answer *answer)
 {
         char session[UUID_LENGTH + 1] = "";
 
+        if (outcome == KRATOS_BAD_ANSWER && answer->result == HTTP_TOO_LARGE && ask_for_less(call))
+                return false;
         if (outcome == KRATOS_NOT_FOUND)
                 outcome = KRATOS_REFUSED; /* no such path: that says nothing about a session */
         if (outcome == KRATOS_OK)
                 outcome = answer_find_session(secret_data(answer->body), secret_size(answer->body),
-                        call->nonce, call->session, session);
+                        call->nonce, call->session, call->page, session);
         call->then.session(outcome, session, call->userdata);
         return true;
 }
@@ -225,8 +244,9 @@ int kratos_admin_find_session(kratos *k, const char *identity, const char *nonce
         r = call_new(k, true, "GET", PATIENT_USEC, &call);
         if (r < 0)
                 return r;
+        call->page = SESSIONS_PAGE;
         snprintf(call->path, sizeof(call->path),
-                "/admin/identities/%s/sessions?active=true&page_size=%d", identity, SESSIONS_PAGE);
+                "/admin/identities/%s/sessions?active=true&" PAGE_SIZE "%u", identity, call->page);
         snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
         call->body_max = HTTP_LIST_MAX;
         call->finish = finish_find;
@@ -246,7 +266,8 @@ int kratos_find_session(kratos *k, const secret *token, const char *nonce, const
                 r = secret_copy(token, &call->token);
         if (r < 0)
                 return r;
-        snprintf(call->path, sizeof(call->path), "/sessions?page_size=%d", SESSIONS_PAGE);
+        call->page = SESSIONS_PAGE;
+        snprintf(call->path, sizeof(call->path), "/sessions?" PAGE_SIZE "%u", call->page);
         snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
         snprintf(call->session, sizeof(call->session), "%s", session);
         call->body_max = HTTP_LIST_MAX;
