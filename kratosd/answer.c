@@ -229,7 +229,7 @@ int answer_error(unsigned status, const char *body, size_t size)
 }
 
 int answer_find_session(const char *body, size_t size, const char *nonce, const char *session,
-        char ret[static UUID_LENGTH + 1])
+        unsigned page, char ret[static UUID_LENGTH + 1])
 {
         _cleanup_json_ json_object *list = NULL;
         int r;
@@ -254,6 +254,5 @@ int answer_find_session(const char *body, size_t size, const char *nonce, const 
                         return KRATOS_OK;
                 }
         }
-        return json_object_array_length(list) < SESSIONS_PAGE ? KRATOS_NOT_FOUND
-                                                              : KRATOS_BAD_ANSWER;
+        return json_object_array_length(list) < page ? KRATOS_NOT_FOUND : KRATOS_BAD_ANSWER;
 }

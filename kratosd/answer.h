@@ -69,8 +69,8 @@ int answer_error(unsigned status, const char *body, size_t size);
 /* Kratos's default page of sessions. */
 #define SESSIONS_PAGE 250
 
-/* Looks in a list of at most SESSIONS_PAGE sessions for the one whose device's user agent begins
- * with nonce, or, where a session id is given (not ""), for that id. KRATOS_OK with the id,
+/* Looks in a list of at most page sessions for the one whose device's user agent begins with nonce,
+ * or, where a session id is given (not ""), for that id. KRATOS_OK with the id,
  * KRATOS_NOT_FOUND, or KRATOS_BAD_ANSWER, also for a full page that does not have it; -ENOMEM. */
 int answer_find_session(const char *body, size_t size, const char *nonce, const char *session,
-        char ret[static UUID_LENGTH + 1]);
+        unsigned page, char ret[static UUID_LENGTH + 1]);

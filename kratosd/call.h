@@ -50,6 +50,7 @@ struct kratos_call {
         size_t body_max;
         bool fresh;
         bool old_form; /* of a logout */
+        unsigned page; /* of a list: so many entries at most */
 
         http_request *request;
         /* Tells the caller. False: the call has begun anew instead, and will finish again. */
@@ -86,6 +87,9 @@ DEFINE_CLEANUP(kratos_call *, kratos_cancel);
 /* The ends of calls that both APIs have: something was deleted; a session was looked for. */
 bool call_finish_delete(kratos_call *call, int outcome, const http_answer *answer);
 bool call_finish_find(kratos_call *call, int outcome, const http_answer *answer);
+
+/* In the query of a list. */
+#define PAGE_SIZE "page_size="
 
 /* For everything that nobody waits for. */
 #define PATIENT_USEC (15 * USEC_PER_SEC)

@@ -33,11 +33,12 @@ int kratos_admin_find_session(kratos *k, const char *identity, const char *nonce
 
         r = call_new(k, true, "GET", PATIENT_USEC, &call);
         if (r == 0)
-                r = call_set_path(call, "/admin/identities/%s/sessions?active=true&page_size=%d",
+                r = call_set_path(call, "/admin/identities/%s/sessions?active=true&" PAGE_SIZE "%d",
                         identity, SESSIONS_PAGE);
         if (r < 0)
                 return r;
         snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
+        call->page = SESSIONS_PAGE;
         call->body_max = HTTP_LIST_MAX;
         call->finish = call_finish_find;
         call->then.session = done;

@@ -189,15 +189,31 @@ int kratos_logout(
         return call_start(TAKE_PTR(call), ret);
 }
 
+/* Asks for the list again in shorter pages, the first of which has the newest sessions: each entry
+ * has the whole identity in it, which may be a large one. */
+static bool ask_for_less(kratos_call *call)
+{
+        char *size = strstr(call->path, PAGE_SIZE);
+
+        if (call->page == 1)
+                return false;
+        call->page = (call->page + 3) / 4;
+        call->tried = 0;
+        snprintf(size, strlen(size) + 1, PAGE_SIZE "%u", call->page);
+        return call_attempt(call) == 0;
+}
+
 bool call_finish_find(kratos_call *call, int outcome, const http_answer *answer)
 {
         char session[UUID_LENGTH + 1] = "";
 
+        if (outcome == KRATOS_BAD_ANSWER && answer->result == HTTP_TOO_LARGE && ask_for_less(call))
+                return false;
         if (outcome == KRATOS_NOT_FOUND)
                 outcome = KRATOS_REFUSED; /* no such path: that says nothing about a session */
         if (outcome == KRATOS_OK)
                 outcome = answer_find_session(secret_data(answer->body), secret_size(answer->body),
-                        call->nonce, call->session, session);
+                        call->nonce, call->session, call->page, session);
         call->then.session(outcome, session, call->userdata);
         return true;
 }
@@ -212,11 +228,12 @@ int kratos_find_session(kratos *k, const secret *token, const char *nonce, const
         if (r == 0)
                 r = secret_copy(token, &call->token);
         if (r == 0)
-                r = call_set_path(call, "/sessions?page_size=%d", SESSIONS_PAGE);
+                r = call_set_path(call, "/sessions?" PAGE_SIZE "%d", SESSIONS_PAGE);
         if (r < 0)
                 return r;
         snprintf(call->nonce, sizeof(call->nonce), "%s", nonce);
         snprintf(call->session, sizeof(call->session), "%s", session);
+        call->page = SESSIONS_PAGE;
         call->body_max = HTTP_LIST_MAX;
         call->finish = call_finish_find;
         call->then.session = done;

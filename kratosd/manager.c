@@ -214,7 +214,8 @@ static int serve_accounts(manager *m)
         int r = varlink_listener_new(USERDB_SOCKET_NAME, USERDB_SOCKET, &l);
 
         if (r < 0) {
-                log_message(LOG_ERR, "%s cannot be listened on, so NSS does not know our people: %s",
+                log_message(LOG_ERR,
+                        "%s cannot be listened on, so NSS does not know our people: %s",
                         USERDB_SOCKET, strerror(-r));
                 return 0;
         }

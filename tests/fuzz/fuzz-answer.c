@@ -61,7 +61,7 @@ static void try_error(const char *body, size_t size)
 static void try_list(const char *body, size_t size, const char *session)
 {
         char id[UUID_LENGTH + 1] = "untouched";
-        int r = answer_find_session(body, size, NONCE, session, id);
+        int r = answer_find_session(body, size, NONCE, session, SESSIONS_PAGE, id);
 
         require(r == KRATOS_OK || r == KRATOS_NOT_FOUND || r == KRATOS_BAD_ANSWER);
         require(r == KRATOS_OK ? uuid_is_valid(id) : strcmp(id, "untouched") == 0);

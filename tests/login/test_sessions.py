@@ -113,6 +113,38 @@ class TestRevocation:
         revoked = journal.wait(KRATOSD_EVENT="session-revoked")
         assert revoked["KRATOSD_SESSION"] == postponed["KRATOSD_SESSION"]
 
+    @pytest.mark.parametrize("admin", [True, False])
+    def test_an_answer_that_is_too_large_leaves_nothing(
+        self,
+        stopped_daemon: Daemon,
+        kratos: Kratos,
+        alice: Identity,
+        journal: Journal,
+        root: Caller,
+        admin: bool,
+    ) -> None:
+        """There is a session all the same. It is found by its nonce: over the admin API, or with the
+        person's next login; her browsers go on."""
+        if not admin:
+            stopped_daemon.configure(Kratos={"AdminURL": None})
+        start(stopped_daemon)
+        browsers = {kratos.login("alice", alice.password).body["session"]["id"] for _ in range(5)}
+        large = {"op": "add", "path": "/metadata_public", "value": {"picture": "x" * 300_000}}
+        kratos.patch(alice.id, large)
+        assert refusal(root.login, "alice", alice.password) == "Unavailable"
+        assert journal.wait(KRATOSD_EVENT="login-refused")["KRATOSD_REASON"] == "kratos-bad-answer"
+        if not admin:
+            assert len(kratos.active_sessions(alice.id)) == len(browsers) + 1
+            kratos.patch(alice.id, large | {"value": {}})
+            session = root.open("alice", root.login("alice", alice.password))
+            journal.wait(KRATOSD_EVENT="session-revoked")
+            root.close(session)
+
+        def active() -> set[str]:
+            return {session["id"] for session in kratos.active_sessions(alice.id)}
+
+        wait_until(lambda: active() == browsers, "her browsers' sessions alone are left", 10)
+
     ENDED = {
         "revoked by an administrator": lambda k, id: k.admin("DELETE", f"/admin/identities/{id}/sessions"),
         "the identity was deleted": lambda k, id: k.admin("DELETE", f"/admin/identities/{id}"),

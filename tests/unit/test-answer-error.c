@@ -111,7 +111,7 @@ static int find(const char *body, const char *session, char ret[static UUID_LENG
         _cleanup_free_ char *exact = changed(body, "", "", &size);
 
         snprintf(ret, UUID_LENGTH + 1, "untouched");
-        return answer_find_session(exact, size, NONCE, session, ret);
+        return answer_find_session(exact, size, NONCE, session, SESSIONS_PAGE, ret);
 }
 
 static void test_find_session(void **state)
