@@ -185,6 +185,8 @@ static const struct option {
         { "Kratos", "AdminURL", set_servers, offsetof(config, admin) },
         { "Kratos", "CAFile", set_path, offsetof(config, ca_file) },
         { "Kratos", "Proxy", set_proxy, offsetof(config, proxy) },
+        { "Kratos", "ClientCertificate", set_path, offsetof(config, client_certificate) },
+        { "Kratos", "ClientKey", set_path, offsetof(config, client_key) },
         { "Kratos", "ServerUser", set_user, offsetof(config, server_user) },
         { "Kratos", "ConnectTimeoutSec", set_timeout, offsetof(config, connect_timeout_usec) },
         { "Kratos", "TimeoutSec", set_timeout, offsetof(config, timeout_usec) },
@@ -355,6 +357,9 @@ static void check_whole(const char *file, config *c, config_complaint complaint,
                 c->connect_timeout_usec = CONNECT_TIMEOUT_USEC < c->timeout_usec
                                                   ? CONNECT_TIMEOUT_USEC
                                                   : c->timeout_usec;
+        if (c->client_key && !c->client_certificate)
+                complain(&r, false,
+                        "ClientKey= in [Kratos] is of no use without ClientCertificate=");
         if (c->connect_timeout_usec > c->timeout_usec)
                 complain(&r, false, "ConnectTimeoutSec= is at most TimeoutSec=");
 }
@@ -413,6 +418,8 @@ config *config_unref(config *c)
         server_list_done(&c->admin);
         free(c->ca_file);
         free(c->proxy);
+        free(c->client_certificate);
+        free(c->client_key);
         free(c->server_user);
         free(c->identifier);
         free(c);
