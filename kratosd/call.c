@@ -123,6 +123,21 @@ static void on_answer(const http_answer *answer, void *userdata)
                 TAKE_PTR(call);
 }
 
+/* What this host shows to the admin API, and to nobody else. Connections on which it showed
+ * something else are not used any more. */
+static void add_credentials(const kratos_call *call, http_ask *ask)
+{
+        kratos *k = call->kratos;
+
+        if (call->servers != &call->config->admin)
+                return;
+        if (credentials_refresh(k->credentials, call->config))
+                http_forget_connections(k->http);
+        ask->bearer = credentials_token(k->credentials);
+        ask->certificate = call->config->client_certificate;
+        ask->key = credentials_key(k->credentials, call->config);
+}
+
 int call_attempt(kratos_call *call)
 {
         uint64_t now = now_usec(), left;
@@ -153,6 +168,7 @@ int call_attempt(kratos_call *call)
                 .body_max = call->body_max,
                 .fresh = call->fresh,
         };
+        add_credentials(call, &ask);
         return http_start(call->kratos->http, &ask, on_answer, call, &call->request);
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/interface.h"
+#include "credentials.h"
 #include "http.h"
 #include "kratos.h"
 
@@ -25,6 +26,7 @@ typedef struct server_state {
 struct kratos {
         http *http;
         config *config;
+        credentials *credentials; /* for the admin API */
         server_state public;
         server_state admin;
         bool lists_devices; /* seen since the configuration was read: from then on it is demanded */

@@ -28,6 +28,8 @@ static const struct option {
         { "Kratos", "AdminURL", set_servers, offsetof(config, admin) },
         { "Kratos", "CAFile", set_path, offsetof(config, ca_file) },
         { "Kratos", "Proxy", set_proxy, offsetof(config, proxy) },
+        { "Kratos", "ClientCertificate", set_path, offsetof(config, client_certificate) },
+        { "Kratos", "ClientKey", set_path, offsetof(config, client_key) },
         { "Kratos", "ServerUser", set_user, offsetof(config, server_user) },
         { "Kratos", "ConnectTimeoutSec", set_timeout, offsetof(config, connect_timeout_usec) },
         { "Kratos", "TimeoutSec", set_timeout, offsetof(config, timeout_usec) },
@@ -149,6 +151,9 @@ void config_check(config_reader *r)
                 c->connect_timeout_usec = CONNECT_TIMEOUT_USEC < c->timeout_usec
                                                   ? CONNECT_TIMEOUT_USEC
                                                   : c->timeout_usec;
+        if (c->client_key && !c->client_certificate)
+                config_complain(
+                        r, false, "ClientKey= in [Kratos] is of no use without ClientCertificate=");
         if (c->connect_timeout_usec > c->timeout_usec)
                 config_complain(r, false, "ConnectTimeoutSec= is at most TimeoutSec=");
         check_accounts(r);

@@ -277,6 +277,8 @@ config *config_unref(config *c)
         server_list_done(&c->admin);
         free(c->ca_file);
         free(c->proxy);
+        free(c->client_certificate);
+        free(c->client_key);
         free(c->server_user);
         accounts_done(c);
         access_done(c);

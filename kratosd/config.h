@@ -72,6 +72,11 @@ typedef struct config {
         char *proxy;        /* Proxy=, NULL: none */
         char *server_user;  /* ServerUser=, NULL: root alone */
         uid_t server_uid;   /* its uid, else 0 */
+
+        /* For the admin API alone. */
+        char *client_certificate; /* ClientCertificate=, NULL: none */
+        char *client_key;         /* ClientKey=, NULL: the credential, or in the same file */
+
         uint64_t connect_timeout_usec;
         uint64_t timeout_usec;
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,4 +31,17 @@ int environment_clean(void)
                 free(values[i]);
         }
         return r;
+}
+
+int environment_credential(const char *name, char **ret)
+{
+        const char *directory = getenv("CREDENTIALS_DIRECTORY");
+        char *path;
+
+        if (!directory)
+                return -ENOENT;
+        if (asprintf(&path, "%s/%s", directory, name) < 0)
+                return -ENOMEM;
+        *ret = path;
+        return 0;
 }

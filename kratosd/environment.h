@@ -7,3 +7,7 @@
 
 /* Removes all variables but those of systemd's. Called first of all. -ENOMEM. */
 int environment_clean(void);
+
+/* The path at which systemd would have put a credential (LoadCredential=); whether it has is for
+ * the caller to see. -ENOENT where there are none at all; -ENOMEM. */
+int environment_credential(const char *name, char **ret);

@@ -121,6 +121,11 @@ __attribute__((format(printf, 2, 3))) static int add_header(
         return 0;
 }
 
+static bool is_encrypted(const server_url *server)
+{
+        return strncmp(server->base, "https:", strlen("https:")) == 0;
+}
+
 static int add_headers(http_request *request, const http_ask *ask)
 {
         int r = add_header(request, "Accept: application/json");
@@ -131,6 +136,8 @@ static int add_headers(http_request *request, const http_ask *ask)
                 r = add_header(request, "X-Real-IP: %s", ask->client_ip);
         if (r == 0 && ask->token)
                 r = add_header(request, "X-Session-Token: %s", secret_data(ask->token));
+        if (r == 0 && ask->bearer && (is_encrypted(ask->server) || ask->server->socket))
+                r = add_header(request, "Authorization: Bearer %s", secret_data(ask->bearer));
         if (r == 0 && ask->body)
                 r = add_header(request, "Content-Type: application/json");
         return r < 0 ? r : add_header(request, "Expect:");
@@ -141,7 +148,7 @@ static bool set_transport(http_request *request, const http_ask *ask)
 {
         CURL *easy = request->easy;
         const config *c = ask->config;
-        bool ok = true, secure = strncmp(ask->server->base, "https:", strlen("https:")) == 0;
+        bool ok = true, secure = is_encrypted(ask->server);
 
         ok &= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
         /* A proxy sees what is not encrypted, and passwords are for Kratos alone. */
@@ -149,6 +156,10 @@ static bool set_transport(http_request *request, const http_ask *ask)
         ok &= curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK;
         if (c->ca_file)
                 ok &= curl_easy_setopt(easy, CURLOPT_CAINFO, c->ca_file) == CURLE_OK;
+        if (ask->certificate)
+                ok &= curl_easy_setopt(easy, CURLOPT_SSLCERT, ask->certificate) == CURLE_OK;
+        if (ask->key)
+                ok &= curl_easy_setopt(easy, CURLOPT_SSLKEY, ask->key) == CURLE_OK;
         if (ask->server->socket)
                 ok &= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, ask->server->socket) ==
                       CURLE_OK;

@@ -28,14 +28,17 @@ typedef struct http_ask {
         const char *method; /* GET, POST, DELETE */
         const config *config;
         const server_url *server;
-        const char *path;       /* appended to the server's base */
-        const char *user_agent; /* NULL: our own name */
-        const char *client_ip;  /* for X-Real-IP, numeric; NULL: none */
-        const secret *token;    /* for X-Session-Token; NULL: none */
-        const secret *body;     /* JSON; NULL: none */
-        uint64_t deadline_usec; /* from now */
-        size_t body_max;        /* HTTP_BODY_MAX, HTTP_LIST_MAX */
-        bool fresh;             /* on a connection of its own, opened for it and closed after it */
+        const char *path;        /* appended to the server's base */
+        const char *user_agent;  /* NULL: our own name */
+        const char *client_ip;   /* for X-Real-IP, numeric; NULL: none */
+        const secret *token;     /* for X-Session-Token; NULL: none */
+        const secret *bearer;    /* for Authorization, which no plain http carries; NULL: none */
+        const char *certificate; /* file of a client certificate; NULL: none */
+        const char *key;         /* file of its key; NULL: it is in the certificate's */
+        const secret *body;      /* JSON; NULL: none */
+        uint64_t deadline_usec;  /* from now */
+        size_t body_max;         /* HTTP_BODY_MAX, HTTP_LIST_MAX */
+        bool fresh;              /* on a connection of its own, opened for it and closed after it */
 } http_ask;
 
 enum http_result {

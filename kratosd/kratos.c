@@ -20,6 +20,10 @@ int kratos_new(sd_event *event, config *c, kratos **ret)
         r = http_new(event, &k->http);
         if (r < 0)
                 return r;
+        r = credentials_new(&k->credentials);
+        if (r < 0)
+                return r;
+        (void)credentials_refresh(k->credentials, c); /* to tell of mistakes at once */
         *ret = TAKE_PTR(k);
         return 0;
 }
@@ -29,6 +33,7 @@ kratos *kratos_free(kratos *k)
         if (!k)
                 return NULL;
         http_free(k->http);
+        credentials_free(k->credentials);
         config_unref(k->config);
         free(k);
         return NULL;
@@ -40,6 +45,9 @@ void kratos_set_config(kratos *k, config *c)
         k->config = config_ref(c);
         k->public = k->admin = (server_state){ 0 };
         k->lists_devices = false;
+        credentials_forget(k->credentials);
+        (void)credentials_refresh(k->credentials, c);
+        http_forget_connections(k->http);
 }
 
 config *kratos_config(kratos *k)

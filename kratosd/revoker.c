@@ -223,6 +223,13 @@ static void on_logged_out(int outcome, void *userdata)
                 postpone(j, outcome);
 }
 
+/* What a gateway says that hands out no lists (rule 32), now and for good. */
+static bool is_refusal(int outcome)
+{
+        return outcome == KRATOS_FORBIDDEN || outcome == KRATOS_NO_SUCH_PATH ||
+               outcome == KRATOS_REFUSED;
+}
+
 static void on_admin_found(int outcome, const char *session, void *userdata)
 {
         job *j = userdata;
@@ -231,6 +238,8 @@ static void on_admin_found(int outcome, const char *session, void *userdata)
         if (outcome == KRATOS_OK) {
                 memcpy(j->row.session, session, UUID_LENGTH + 1);
                 delete_by_id(j);
+        } else if (is_refusal(outcome)) {
+                wait_for_person(j);
         } else if (outcome != KRATOS_NOT_FOUND) {
                 postpone(j, outcome);
         } else if (has_settled(&j->row)) {

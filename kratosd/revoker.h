@@ -3,7 +3,7 @@
  * row once Kratos has confirmed it. It works through the store's rows, a few at a time, tries again
  * at growing intervals what cannot be done now, and keeps nothing of importance in memory: after a
  * crash the next one goes on. A row without a usable token or session id is looked for by its
- * nonce, on the admin API, or else with the person's next token.
+ * nonce, on the admin API where that gives us the list, or else with the person's next token.
  */
 #pragma once
 

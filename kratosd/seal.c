@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "environment.h"
+
 _Static_assert(SEAL_KEY_SIZE == crypto_secretbox_KEYBYTES, "the key is secretbox's");
 
 struct sealer {
@@ -31,17 +33,15 @@ static int read_key(int fd, secret **ret)
         return 0;
 }
 
-/* From the place where systemd puts credentials (systemd.exec(5), LoadCredential=). */
 static int read_credential(secret **ret)
 {
-        const char *directory = getenv("CREDENTIALS_DIRECTORY");
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -1;
+        int r;
 
-        if (!directory)
-                return -ENOENT;
-        if (asprintf(&path, "%s/" SEAL_CREDENTIAL, directory) < 0)
-                return -ENOMEM;
+        r = environment_credential(SEAL_CREDENTIAL, &path);
+        if (r < 0)
+                return r;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
                 return -errno;

@@ -415,6 +415,20 @@ static void check_identifier(const char *pattern, const char *name, const char *
         assert_string_equal(identifier, expected);
 }
 
+static void test_client_certificate(void **state)
+{
+        (void)state;
+        refuse_key("Kratos", "ClientCertificate=host.pem", "absolute path");
+        refuse_key("Kratos", "ClientKey=/nowhere/host.key", "read");
+        refuse(LEAST "ClientKey=/etc/passwd\n", 0, "without ClientCertificate=");
+        _cleanup_config_ config *c =
+                load(LEAST "ClientCertificate=/etc/passwd\nClientKey=/etc/group\n");
+        assert_string_equal(c->client_certificate, "/etc/passwd");
+        assert_string_equal(c->client_key, "/etc/group");
+        _cleanup_config_ config *without = load(LEAST "ClientCertificate=/etc/passwd\n");
+        assert_null(without->client_key);
+}
+
 static void test_identifier(void **state)
 {
         (void)state;
@@ -457,6 +471,7 @@ int main(void)
                 cmocka_unit_test(test_drop_ins),
                 cmocka_unit_test(test_files_that_cannot_be_read),
                 cmocka_unit_test(test_the_shipped_file_shows_the_defaults),
+                cmocka_unit_test(test_client_certificate),
                 cmocka_unit_test(test_identifier),
                 cmocka_unit_test(test_references),
         };
