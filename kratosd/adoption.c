@@ -24,17 +24,24 @@ static int refuse(const char **ret_why, const char *why)
         return ADOPTION_REFUSED;
 }
 
-/* An account by its document, or by the configuration's word for everybody. */
+static bool schema_is_listed(const config *c, const char *schema)
+{
+        for (size_t i = 0; i < c->schemas.count; i++)
+                if (strcmp(c->schemas.words[i], schema) == 0)
+                        return true;
+        return false;
+}
+
+/* An account by its document, or by the configuration's word for everybody; but of the schemas that
+ * the configuration names, if it names any. What an administrator adds by hand has none. */
 static bool is_account(const candidate *c)
 {
         const config *all = directory_config(c->directory);
+        const char *schema = c->identity->schema;
 
-        if (c->identity->document)
-                return true;
-        for (size_t i = 0; all->accounts_all && i < all->schemas.count; i++)
-                if (strcmp(all->schemas.words[i], c->identity->schema) == 0)
-                        return true;
-        return false;
+        if (all->schemas.count > 0 && schema[0] && !schema_is_listed(all, schema))
+                return false;
+        return c->identity->document || all->accounts_all;
 }
 
 /* The name, which must be this identity's and nobody else's. */
