@@ -166,6 +166,7 @@ int call_attempt(kratos_call *call)
                 .body = call->body,
                 .deadline_usec = left,
                 .body_max = call->body_max,
+                .lane = call->lane,
                 .fresh = call->fresh,
         };
         add_credentials(call, &ask);
@@ -184,6 +185,7 @@ int call_new(kratos *k, bool admin, const char *method, uint64_t deadline_usec, 
         call->servers = admin ? &call->config->admin : &call->config->public;
         call->method = method;
         call->body_max = HTTP_BODY_MAX;
+        call->lane = HTTP_BACKGROUND;
         call->deadline = now_usec() + deadline_usec;
         *ret = call;
         return 0;

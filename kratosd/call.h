@@ -50,6 +50,7 @@ struct kratos_call {
         secret *token;
         secret *body;
         size_t body_max;
+        enum http_lane lane;
         bool fresh;
         bool old_form; /* of a logout */
         unsigned page; /* of a list: so many entries at most */

@@ -166,7 +166,6 @@ static bool set_transport(http_request *request, const http_ask *ask)
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(c->connect_timeout_usec / 1000));
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(ask->deadline_usec / 1000) ?: 1L);
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, request);
         curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, check_peer);
@@ -205,6 +204,8 @@ int http_request_new(const http_ask *ask, http_request **ret)
         if (!request)
                 return -ENOMEM;
         request->socket = CURL_SOCKET_BAD;
+        request->lane = ask->lane;
+        request->fresh = ask->fresh;
         request->check_peer = ask->server->socket;
         request->server_uid = ask->config->server_uid;
         request->once = strcmp(ask->method, "POST") == 0;
@@ -264,6 +265,11 @@ http_answer http_request_answer(const http_request *request, CURLcode code)
         answer.retry_after_sec = status == 429 ? retry_after(request->easy) : 0;
         answer.error = request->error[0] ? request->error : curl_easy_strerror(code);
         return answer;
+}
+
+void http_request_set_timeout(http_request *request, uint64_t usec)
+{
+        curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, (long)(usec / 1000) ?: 1L);
 }
 
 void http_request_isolate(http_request *request)

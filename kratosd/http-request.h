@@ -8,10 +8,16 @@
 #include <curl/curl.h>
 #include <sys/queue.h>
 
+#include "http-lane.h"
 #include "http.h"
 
 struct http_request {
         http *http;
+        enum http_lane lane;
+        lane_place place;
+        uint64_t deadline; /* CLOCK_MONOTONIC, microseconds */
+        bool fresh;        /* wants a connection of its own */
+        bool begun;        /* libcurl has it */
         CURL *easy;
         struct curl_slist *headers;
         secret *response;
@@ -31,6 +37,9 @@ struct http_request {
 
 /* Makes a request that belongs to no http yet. As http_start. */
 int http_request_new(const http_ask *ask, http_request **ret);
+
+/* Lets it take so long from when it is begun. */
+void http_request_set_timeout(http_request *request, uint64_t usec);
 
 /* Gives it a connection of its own. */
 void http_request_isolate(http_request *request);

@@ -2,25 +2,69 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include "http-request.h"
 #include "timespan.h"
 
 /* How long connections are kept without a request; Kratos itself closes them after 120 s. */
 #define KEEP_USEC (60 * USEC_PER_SEC)
-/* At once, over all servers: more wait their turn in libcurl. */
+/* At once, over all servers, slow requests included. */
 #define CONNECTIONS_MAX 64
+/* At once of each lane. Measured with Kratos on PostgreSQL on two processors, 64 clients: with 8 at
+ * a time it serves more logins than with all of them. */
+#define LOGINS_WIDTH 8
+#define BACKGROUND_WIDTH 4
 
 struct http {
         sd_event *event;
         CURLM *multi;
         sd_event_source *timer; /* libcurl's own */
         sd_event_source *drain; /* armed while finished requests may wait */
+        sd_event_source *turn;  /* armed while requests wait for theirs */
+        lane lanes[HTTP_LANES];
         sd_event_source *idle;
         LIST_HEAD(, http_request) requests;
-        bool distrust; /* of the connections that there are */
+        unsigned n_begun; /* of these, libcurl has */
+        bool distrust;    /* of the connections that there are */
 };
+
+static uint64_t now_usec(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void renew(http *h);
+static void admit(http *h);
+
+/* Takes a request out of everything. */
+static void withdraw(http_request *request)
+{
+        http *h = request->http;
+
+        LIST_REMOVE(request, requests);
+        lane_leave(&h->lanes[request->lane], &request->place);
+        request->http = NULL;
+        if (request->begun) {
+                curl_multi_remove_handle(h->multi, request->easy);
+                h->n_begun--;
+        }
+        sd_event_source_set_enabled(h->drain, SD_EVENT_ONESHOT); /* somebody else's turn */
+}
+
+static void finish(http_request *request, CURLcode code)
+{
+        http_answer answer = http_request_answer(request, code);
+
+        withdraw(request);
+        request->done(&answer, request->userdata);
+        http_cancel(request);
+}
 
 /* Calls back for each finished request. New ones may be started meanwhile. */
 static void drain(http *h)
@@ -29,19 +73,84 @@ static void drain(http *h)
         int left;
 
         while ((message = curl_multi_info_read(h->multi, &left))) {
-                http_answer answer;
                 http_request *request;
 
                 if (message->msg != CURLMSG_DONE)
                         continue;
                 curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
-                answer = http_request_answer(request, message->data.result);
-                LIST_REMOVE(request, requests);
-                request->http = NULL;
-                curl_multi_remove_handle(h->multi, request->easy);
-                request->done(&answer, request->userdata);
-                http_cancel(request);
+                finish(request, message->data.result);
         }
+}
+
+/* Puts a request on the wire whose turn it is. */
+static int begin(http *h, http_request *request, uint64_t now)
+{
+        http_request_set_timeout(request, request->deadline - now);
+        if (h->distrust)
+                renew(h);
+        if (request->fresh || h->distrust)
+                http_request_isolate(request);
+        if (curl_multi_add_handle(h->multi, request->easy) != CURLM_OK)
+                return -ENOMEM;
+        request->begun = true;
+        h->n_begun++;
+        return 0;
+}
+
+#define REQUEST_AT(p) ((http_request *)((char *)(p)-offsetof(http_request, place)))
+
+/* Begins whatever may begin. */
+static void admit_lane(http *h, lane *l, uint64_t now)
+{
+        lane_place *place;
+
+        while ((place = lane_next(l, now))) {
+                http_request *request = REQUEST_AT(place);
+
+                if (request->deadline <= now || begin(h, request, now) < 0)
+                        finish(request, CURLE_OPERATION_TIMEDOUT);
+        }
+}
+
+/* Ends what has waited for too long: its turn may come too late for anybody to be told. */
+static void expire(lane *l, uint64_t now)
+{
+        lane_place *place = TAILQ_FIRST(&l->waiting);
+
+        while (place && REQUEST_AT(place)->deadline <= now) {
+                finish(REQUEST_AT(place), CURLE_OPERATION_TIMEDOUT);
+                place = TAILQ_FIRST(&l->waiting);
+        }
+}
+
+static void admit(http *h)
+{
+        uint64_t now = now_usec(), wake = UINT64_MAX;
+
+        for (size_t i = 0; i < HTTP_LANES; i++) {
+                lane *l = &h->lanes[i];
+                const lane_place *first;
+
+                expire(l, now);
+                admit_lane(h, l, now);
+                first = TAILQ_FIRST(&l->waiting);
+                if (first && REQUEST_AT(first)->deadline < wake)
+                        wake = REQUEST_AT(first)->deadline;
+                if (lane_wake(l) < wake)
+                        wake = lane_wake(l);
+        }
+        if (wake == UINT64_MAX)
+                return;
+        sd_event_source_set_time(h->turn, wake);
+        sd_event_source_set_enabled(h->turn, SD_EVENT_ONESHOT);
+}
+
+static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        (void)source;
+        (void)usec;
+        admit(userdata);
+        return 0;
 }
 
 static int on_drain(sd_event_source *source, void *userdata)
@@ -50,6 +159,7 @@ static int on_drain(sd_event_source *source, void *userdata)
 
         (void)source;
         drain(h);
+        admit(h);
         if (LIST_EMPTY(&h->requests) && sd_event_source_set_time_relative(h->idle, KEEP_USEC) >= 0)
                 sd_event_source_set_enabled(h->idle, SD_EVENT_ONESHOT);
         return 0;
@@ -147,7 +257,7 @@ static void renew(http *h)
 {
         CURLM *old = h->multi;
 
-        if (!LIST_EMPTY(&h->requests) || multi_new(h) < 0)
+        if (h->n_begun > 0 || multi_new(h) < 0)
                 return;
         curl_multi_cleanup(old);
         h->distrust = false;
@@ -196,6 +306,11 @@ int http_new(sd_event *event, http **ret)
         r = add_timer(h, on_idle, &h->idle);
         if (r < 0)
                 return r;
+        r = add_timer(h, on_turn, &h->turn);
+        if (r < 0)
+                return r;
+        lane_init(&h->lanes[HTTP_LOGINS], LOGINS_WIDTH);
+        lane_init(&h->lanes[HTTP_BACKGROUND], BACKGROUND_WIDTH);
         r = sd_event_add_defer(event, &h->drain, on_drain, h);
         if (r < 0)
                 return r;
@@ -216,6 +331,7 @@ http *http_free(http *h)
         if (h->multi)
                 curl_multi_cleanup(h->multi);
         sd_event_source_disable_unref(h->timer);
+        sd_event_source_disable_unref(h->turn);
         sd_event_source_disable_unref(h->idle);
         sd_event_source_disable_unref(h->drain);
         sd_event_unref(h->event);
@@ -227,10 +343,8 @@ http_request *http_cancel(http_request *request)
 {
         if (!request)
                 return NULL;
-        if (request->http) {
-                LIST_REMOVE(request, requests);
-                curl_multi_remove_handle(request->http->multi, request->easy);
-        }
+        if (request->http)
+                withdraw(request);
         curl_easy_cleanup(request->easy);
         curl_slist_free_all(request->headers);
         secret_free(request->response);
@@ -241,23 +355,29 @@ http_request *http_cancel(http_request *request)
 int http_start(http *h, const http_ask *ask, http_done done, void *userdata, http_request **ret)
 {
         _cleanup_request_ http_request *request = NULL;
+        lane *l = &h->lanes[ask->lane];
+        uint64_t now = now_usec();
+        bool first;
         int r;
 
         r = http_request_new(ask, &request);
         if (r < 0)
                 return r;
-        if (h->distrust)
-                renew(h);
-        if (ask->fresh || h->distrust)
-                http_request_isolate(request);
-        if (curl_multi_add_handle(h->multi, request->easy) != CURLM_OK)
-                return -ENOMEM;
         request->http = h;
         request->done = done;
         request->userdata = userdata;
+        request->deadline = now + ask->deadline_usec;
         LIST_INSERT_HEAD(&h->requests, request, requests);
+        first = TAILQ_EMPTY(&l->waiting);
+        lane_enter(l, &request->place);
+        if (first && lane_next(l, now)) {
+                r = begin(h, request, now);
+                if (r < 0)
+                        return r;
+                act(h, CURL_SOCKET_TIMEOUT, 0);
+        }
+        sd_event_source_set_enabled(h->drain, SD_EVENT_ONESHOT);
         sd_event_source_set_enabled(h->idle, SD_EVENT_OFF);
         *ret = TAKE_PTR(request);
-        act(h, CURL_SOCKET_TIMEOUT, 0);
         return 0;
 }

@@ -22,6 +22,14 @@ typedef struct http_request http_request;
 /* Likewise for a list of a person's sessions, of some 1.5 KiB each. */
 #define HTTP_LIST_MAX (1024 * 1024)
 
+/* Requests that wait for each other, and for no others: those of logins, and all that nobody's
+ * login waits for. */
+enum http_lane {
+        HTTP_LOGINS,
+        HTTP_BACKGROUND,
+        HTTP_LANES,
+};
+
 /* What to ask. All of it needs to live only for the call of http_start, but for the body, which
  * must outlive the request. Texts that enter a header or URL must have been validated. */
 typedef struct http_ask {
@@ -38,7 +46,8 @@ typedef struct http_ask {
         const secret *body;      /* JSON; NULL: none */
         uint64_t deadline_usec;  /* from now */
         size_t body_max;         /* HTTP_BODY_MAX, HTTP_LIST_MAX */
-        bool fresh;              /* on a connection of its own, opened for it and closed after it */
+        enum http_lane lane;
+        bool fresh; /* on a connection of its own, opened for it and closed after it */
 } http_ask;
 
 enum http_result {
@@ -64,8 +73,8 @@ int http_new(sd_event *event, http **ret);
 http *http_free(http *h);
 DEFINE_CLEANUP(http *, http_free);
 
-/* Starts a request, on the wire if it can be. Calls done once, from the loop, never from within
- * this call. -ENOMEM, -EPERM for a socket that could be somebody else's (rule 30). */
+/* Starts a request, on the wire as soon as it is its turn. Calls done once, from the loop, never
+ * from within this call. -ENOMEM, -EPERM for a socket that could be somebody else's (rule 30). */
 int http_start(http *h, const http_ask *ask, http_done done, void *userdata, http_request **ret);
 
 /* Escapes a text for a query (RFC 3986 §2.1), which the caller owns. -ENOMEM. */

@@ -82,6 +82,7 @@ int kratos_begin_login(
         r = call_set_path(call, "/self-service/login/api");
         if (r < 0)
                 return r;
+        call->lane = HTTP_LOGINS;
         call->finish = finish_flow;
         call->then.flow = done;
         call->userdata = userdata;
@@ -146,6 +147,7 @@ int kratos_submit_password(kratos *k, const kratos_submission *s, kratos_login_d
         snprintf(call->client_ip, sizeof(call->client_ip), "%s", s->client_ip ?: "");
         write_agent(s, call->agent, sizeof(call->agent));
         call->fresh = !k->lists_devices;
+        call->lane = HTTP_LOGINS;
         call->finish = finish_login;
         call->then.login = done;
         call->userdata = userdata;
