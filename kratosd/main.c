@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
@@ -9,6 +10,9 @@
 #include "config.h"
 #include "environment.h"
 #include "manager.h"
+
+/* glibc's own, before it adapts it. */
+#define MMAP_THRESHOLD (128 * 1024)
 
 static const char help[] =
         "kratosd: logins on this host against Ory Kratos\n"
@@ -71,6 +75,9 @@ static int run(void)
         r = config_load(CONFIG_FILE, manager_complain, NULL, &c);
         if (r < 0)
                 return status_of(r);
+        /* glibc would keep blocks of any size on its heap once one of that size was freed, and not
+         * give them back: a call from the bus may be one of 32 MiB. */
+        (void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
         r = manager_run(c);
         if (r == MANAGER_MISCONFIGURED)
                 return EX_CONFIG;

@@ -1,6 +1,7 @@
 #include "operation.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "common/interface.h"
 #include "log.h"
@@ -83,6 +84,44 @@ static int on_caller(sd_bus_message *answer, void *userdata, sd_bus_error *error
         return 0;
 }
 
+/* Whether what is left of a container, or of the message, is small. Counts down in left. */
+static bool is_small(sd_bus_message *m, size_t *left)
+{
+        const char *contents, *text;
+        char type;
+        int r;
+
+        while ((r = sd_bus_message_peek_type(m, &type, &contents)) > 0) {
+                size_t size = 1;
+                char skipped[] = { type, '\0' };
+
+                if (contents) {
+                        if (sd_bus_message_enter_container(m, type, contents) <= 0 ||
+                                !is_small(m, left) || sd_bus_message_exit_container(m) < 0)
+                                return false;
+                } else if (type == SD_BUS_TYPE_STRING || type == SD_BUS_TYPE_OBJECT_PATH) {
+                        if (sd_bus_message_read_basic(m, type, &text) < 0)
+                                return false;
+                        size += strlen(text);
+                } else if (sd_bus_message_skip(m, skipped) < 0) {
+                        return false;
+                }
+                if (size > *left)
+                        return false;
+                *left -= size;
+        }
+        return r == 0;
+}
+
+/* The bus takes messages of 32 MiB. One that is held until the bus has said who sent it must be
+ * small: what the bus says comes after whatever else waits there. */
+static bool may_be_held(sd_bus_message *m)
+{
+        size_t left = CALL_SIZE_MAX;
+
+        return is_small(m, &left) && sd_bus_message_rewind(m, true) >= 0;
+}
+
 int operation_start(operations *all, sd_bus_message *message, void (*run)(operation *o))
 {
         _cleanup_operation_ operation *o = NULL;
@@ -90,6 +129,9 @@ int operation_start(operations *all, sd_bus_message *message, void (*run)(operat
 
         if (all->count >= OPERATIONS_MAX)
                 return sd_bus_reply_method_errorf(message, ERROR_THROTTLED, "Too many calls");
+        if (!may_be_held(message))
+                return sd_bus_reply_method_errorf(
+                        message, ERROR_INVALID_ARGUMENT, "The call is too large");
         o = calloc(1, sizeof(operation));
         if (!o)
                 return -ENOMEM;

@@ -16,6 +16,9 @@
 /* Calls under way, for each face; more are refused at once. */
 #define OPERATIONS_MAX 1024
 
+/* Characters and values in a call's arguments: more than any right call has. */
+#define CALL_SIZE_MAX 1024
+
 /* What operations of one face share; owned by the face, which outlives them. */
 typedef struct operations {
         accounts *accounts;

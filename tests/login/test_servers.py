@@ -26,6 +26,7 @@ PASSWORD = "correct horse battery staple"
 DEAD_PORT = 440
 OTHER_PUBLIC_PORT, OTHER_ADMIN_PORT = 443, 444
 UNPRIVILEGED_ADMIN_PORT = 8434
+PROXY_PORT = 3128
 
 
 def person(kratos: Kratos) -> None:
@@ -298,6 +299,55 @@ class TlsKratos(Kratos):
 
 def openssl(*words: str | Path) -> None:
     subprocess.run(["openssl", *words], check=True, capture_output=True)
+
+
+class TestProxy:
+    """Proxy= is for https, of which a proxy sees nothing. It would see the passwords of all else."""
+
+    @pytest.fixture
+    def listener(self, stopped_daemon: Daemon) -> Iterator[FaultServer]:
+        """The proxy of the configuration, which never gets anything to see."""
+        with FaultServer(PROXY_PORT) as server:
+            stopped_daemon.configure(Kratos={"Proxy": f"http://127.0.0.1:{PROXY_PORT}"})
+            yield server
+            assert server.connections == 0 and server.requests == []
+
+    def test_rule_26_not_for_plain_http(
+        self, stopped_daemon: Daemon, kratos: Kratos, listener: FaultServer
+    ) -> None:
+        start(stopped_daemon)
+        person(kratos)
+        logs_in_and_out(kratos)
+
+    def test_rule_26_not_for_a_socket(self, stopped_daemon: Daemon, listener: FaultServer) -> None:
+        server = SocketKratos()
+        server.start()
+        try:
+            person(server)
+            stopped_daemon.configure(Kratos={"PublicURL": f"unix:{server.socket}", "AdminURL": None})
+            start(stopped_daemon)
+            logs_in_and_out(server)
+        finally:
+            server.kill()
+
+    def test_it_is_used_for_https(
+        self, stopped_daemon: Daemon, kratos: Kratos, journal: Journal
+    ) -> None:
+        """Or else the tests above would show nothing: it is asked for a tunnel, and not for more."""
+        person(kratos)
+        with socket.create_server(("127.0.0.1", PROXY_PORT)) as listener:
+            listener.settimeout(10)
+            stopped_daemon.configure(
+                Kratos={"PublicURL": "https://localhost:443", "AdminURL": None}
+                | {"Proxy": f"http://127.0.0.1:{PROXY_PORT}", "TimeoutSec": "3s", "ConnectTimeoutSec": "2s"}
+            )
+            start(stopped_daemon)
+            assert login("alice", PASSWORD) == UNAVAILABLE
+            connection, _ = listener.accept()
+            with connection:
+                asked = connection.recv(65536)
+        assert asked.startswith(b"CONNECT localhost:443 HTTP/1.1\r\n")
+        assert PASSWORD.encode() not in asked
 
 
 class TestTls:

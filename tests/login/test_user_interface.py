@@ -102,6 +102,20 @@ class TestLocker:
         entry = journal.wait(KRATOSD_EVENT="login-refused", KRATOSD_REASON="not-allowed")
         assert (entry["KRATOSD_USER"], entry["KRATOSD_SERVICE"]) == ("alice", SERVICE)
 
+    def test_who_asks_for_others_does_not_fill_the_journal(
+        self, daemon: Daemon, alice: Identity, journal: Journal, caller: Callable[..., Caller]
+    ) -> None:
+        """Anybody can ask, as often as they like."""
+        stranger = caller("bob")
+        since = journal.mark()
+        begun = time.monotonic()
+        for _ in range(100):
+            assert refusal(stranger.begin, "alice") == "NotAllowed"
+            assert refusal(stranger.check_account, "alice") == "NotAllowed"
+        journal.wait(since, KRATOSD_EVENT="login-refused")
+        said = [entry for entry in journal.entries(since) if entry.fields.get("PRIORITY", "7") < "7"]
+        assert len(said) <= 1 + (time.monotonic() - begun) // 10, said
+
     def test_who_is_not_ours_has_nothing_to_ask(
         self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller]
     ) -> None:

@@ -217,3 +217,38 @@ def test_only_sshd_hands_the_login_id_on() -> None:
     for profile in PROFILES:
         text = (TREE / "etc/pam" / profile).read_text()
         assert ("login-id=env" in text) == (profile == "sshd"), profile
+
+
+class TestAbsence:
+    """module_unknown is ignored, because a removed package must lock nobody out (rule 23). For rule 36
+    that must be root's doing: nobody else may be able to keep our module, and not the local password's,
+    from being loaded, as with a limit on memory or on open files before su."""
+
+    SECURITY = next(Path("/lib").glob("*/security/pam_unix.so")).parent
+
+    @pytest.mark.parametrize("profile", PROFILES)
+    def test_rule_36_ours_is_loaded_before_the_local_password(self, profile: str) -> None:
+        lines = (TREE / "etc/pam" / profile).read_text().splitlines()
+        for phase in "auth", "account":
+            ours = [n for n, line in enumerate(lines) if re.match(rf"{phase}\b.*pam_kratos\.so", line)]
+            common = rf"(@include|{phase}).*common-{phase}"
+            local = [n for n, line in enumerate(lines) if re.match(common, line)]
+            assert ours and local and max(ours) < min(local), phase
+
+    def needs(self, module: str) -> tuple[set[str], int, int]:
+        """The libraries that a module is linked with, its memory, and what of that is written to."""
+        path = self.SECURITY / module
+        read = ["readelf", "--wide", "--dynamic", "--segments", path]
+        text = subprocess.run(read, capture_output=True, text=True, check=True).stdout
+        pages = [
+            (-(-int(size, 16) // 4096), "W" in flags)
+            for size, flags in re.findall(r"LOAD +0x\w+ 0x\w+ 0x\w+ 0x\w+ 0x(\w+) ([RWE ]+?) +0x", text)
+        ]
+        assert pages
+        libraries = set(re.findall(r"\(NEEDED\) +Shared library: \[(.+)\]", text))
+        return libraries, sum(n for n, _ in pages), sum(n for n, written in pages if written)
+
+    def test_rule_36_ours_needs_less_than_the_local_password(self) -> None:
+        ours, local = self.needs("pam_kratos.so"), self.needs("pam_unix.so")
+        assert ours[0] == {"libpam.so.0", "libc.so.6"} and ours[0] < local[0]
+        assert ours[1] <= local[1] and ours[2] <= local[2], (ours, local)

@@ -88,6 +88,13 @@ class TestUnit:
     def test_there_is_room_for_10_000_lifelines(self) -> None:
         assert int(settings()["LimitNOFILE"][0]) > 11_000
 
+    def test_its_memory_is_bounded(self) -> None:
+        """There is room for what anybody may send: 32 MiB on each connection to the bus."""
+        unit = settings()
+        (limit,) = unit["MemoryMax"]
+        assert limit.endswith("M") and 4 * 32 <= int(limit[:-1]) <= 512
+        assert unit["MemorySwapMax"] == ["0"]
+
     def test_nothing_newer_than_systemd_252(self) -> None:
         newer = {"ImportCredential", "RestartSteps", "RestartMaxDelaySec", "PrivatePIDs", "RestartMode"}
         assert not newer & settings().keys()

@@ -219,6 +219,37 @@ class TestRedirects:
             assert proxy.server.of(endpoint) and not elsewhere.requests
 
 
+class TestTracing:
+    """Nobody but root looks into a running kratosd, not even whoever runs as kratosd. (rule 22)"""
+
+    def test_rule_22_its_proc_files_are_roots(self, daemon: Daemon) -> None:
+        assert processes.user_of(daemon.pid) == pwd.getpwnam("kratosd").pw_uid
+        for name in "mem", "maps", "environ", "fd":
+            assert os.lstat(f"/proc/{daemon.pid}/{name}").st_uid == 0, name
+
+    @pytest.mark.parametrize("name", ["maps", "mem", "environ", "fd/0"])
+    def test_rule_22_its_own_user_cannot_read_them(self, daemon: Daemon, name: str) -> None:
+        look = ["/usr/bin/dd", f"if=/proc/{daemon.pid}/{name}", "count=0", "status=none"]
+        result = subprocess.run(
+            look, user="kratosd", group="kratosd", extra_groups=[], capture_output=True, text=True
+        )
+        assert "Permission denied" in result.stderr
+
+    def test_rule_22_its_own_user_cannot_trace_it(self, daemon: Daemon) -> None:
+        """PTRACE_SEIZE, as by gdb and strace."""
+        program = (
+            "import ctypes, os, sys\n"
+            "libc = ctypes.CDLL(None, use_errno=True)\n"
+            "r = libc.ptrace(0x4206, int(sys.argv[1]), None, None)\n"
+            "print(r, os.strerror(ctypes.get_errno()))\n"
+        )
+        result = subprocess.run(
+            ["/usr/bin/python3", "-c", program, str(daemon.pid)],
+            user="kratosd", group="kratosd", extra_groups=[], capture_output=True, text=True,
+        )  # fmt: skip
+        assert result.stdout == "-1 Operation not permitted\n", result
+
+
 class TestFiles:
     def test_rule_14_modes_and_owners(self, password: str, daemon: Daemon) -> None:
         login = Login(SERVICE, "alice", password)

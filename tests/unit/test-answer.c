@@ -88,6 +88,40 @@ static void test_depth(void **state)
         }
 }
 
+/* {"id": FLOW, "x": [0,0,…]} with so many values in the array. */
+static int read_values(size_t values)
+{
+        static const char start[] = "{\"id\":\"" FLOW "\",\"x\":[0";
+        size_t size = strlen(start) + 2 * (values - 1) + 2;
+        _cleanup_free_ char *body = malloc(size + 1);
+        kratos_flow flow;
+
+        assert_non_null(body);
+        memcpy(body, start, strlen(start));
+        for (size_t i = strlen(start); i < size - 2; i += 2)
+                memcpy(body + i, ",0", 2);
+        memcpy(body + size - 2, "]}", 2);
+        return answer_flow(body, size, &flow);
+}
+
+/* json-c takes hundreds of bytes for what is two in the body. */
+static void test_rule_26_values(void **state)
+{
+        char body[30100];
+        kratos_flow flow;
+
+        (void)state;
+        assert_int_equal(read_values(15000), KRATOS_OK);
+        assert_int_equal(read_values(19998), KRATOS_OK);
+        assert_int_equal(read_values(19999), KRATOS_BAD_ANSWER);
+        assert_int_equal(read_values(100000), KRATOS_BAD_ANSWER);
+
+        /* What stands in a string is no value. */
+        snprintf(body, sizeof(body), "{\"x\":\"%030000d\",\"id\":\"" FLOW "\"}", 0);
+        memset(body + 6, ',', 30000);
+        assert_int_equal(answer_flow(body, strlen(body), &flow), KRATOS_OK);
+}
+
 static void test_login(void **state)
 {
         _cleanup_(kratos_login_done) kratos_login login = { 0 };
@@ -322,6 +356,7 @@ int main(void)
                 cmocka_unit_test(test_flow_that_is_none),
                 cmocka_unit_test(test_bytes_after_the_end),
                 cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_rule_26_values),
                 cmocka_unit_test(test_login),
                 cmocka_unit_test(test_login_cut_short),
                 cmocka_unit_test(test_login_with_a_bad_field),
