@@ -5,11 +5,18 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "config-accounts.h"
 #include "config-values.h"
+#include "reserved.h"
 #include "timespan.h"
 
 #define CONNECT_TIMEOUT_USEC (3 * USEC_PER_SEC)
 #define OPEN_TIMEOUT_USEC (300 * USEC_PER_SEC)
+#define LOOKUP_TIMEOUT_USEC (1 * USEC_PER_SEC)
+#define REFRESH_USEC (15 * 60 * USEC_PER_SEC)
+#define REFRESH_OPEN_USEC (5 * 60 * USEC_PER_SEC)
+#define FRESH_USEC (60 * USEC_PER_SEC)
+#define MAX_STALE_USEC (24 * 3600 * USEC_PER_SEC)
 
 static const struct option {
         const char *section;
@@ -25,32 +32,109 @@ static const struct option {
         { "Kratos", "ConnectTimeoutSec", set_timeout, offsetof(config, connect_timeout_usec) },
         { "Kratos", "TimeoutSec", set_timeout, offsetof(config, timeout_usec) },
         { "Accounts", "Identifier", set_identifier, offsetof(config, identifier) },
+        { "Accounts", "Accounts", set_accounts, offsetof(config, accounts_all) },
+        { "Accounts", "Schemas", set_schemas, offsetof(config, schemas) },
+        { "Accounts", "TrustTraitNames", set_bool, offsetof(config, trust_trait_names) },
+        { "Accounts", "UserName", set_pointer, offsetof(config, user_name) },
+        { "Accounts", "StripDomain", set_host_name, offsetof(config, strip_domain) },
+        { "Accounts", "UIDRange", set_uid_range, offsetof(config, uid_range) },
+        { "Accounts", "AllowUIDs", set_allow_uids, offsetof(config, allow_uids) },
+        { "Accounts", "HomePrefix", set_home_prefix, offsetof(config, home_prefix) },
+        { "Accounts", "Shell", set_shell, offsetof(config, shell) },
+        { "Accounts", "Enumerate", set_bool, offsetof(config, enumerate) },
+        { "Accounts", "LookupTimeoutSec", set_lookup_timeout,
+                offsetof(config, lookup_timeout_usec) },
+        { "Accounts", "RefreshSec", set_refresh, offsetof(config, refresh_usec) },
+        { "Accounts", "RefreshOpenSec", set_refresh, offsetof(config, refresh_open_usec) },
+        { "Access", "AllowUsers", set_patterns, offsetof(config, access.allow_users) },
+        { "Access", "AllowGroups", set_patterns, offsetof(config, access.allow_groups) },
+        { "Access", "DenyUsers", set_patterns, offsetof(config, access.deny_users) },
+        { "Access", "DenyGroups", set_patterns, offsetof(config, access.deny_groups) },
+        { "Access", "FreshSec", set_span_or_none, offsetof(config, fresh_usec) },
+        { "Access", "MaxStaleSec", set_span_or_none, offsetof(config, max_stale_usec) },
+        { "Access", "HostName", set_host_name, offsetof(config, host_name) },
         { "Sessions", "OpenTimeoutSec", set_span, offsetof(config, open_timeout_usec) },
         { "Log", "Level", set_level, offsetof(config, log_level) },
 };
 
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+#define SERVICE_PREFIX "Service "
+
+/* The keys of [Service NAME]: their places are in the rules of that service. */
+static const struct option service_options[] = {
+        { "Service", "AllowUsers", set_patterns, offsetof(access_rules, allow_users) },
+        { "Service", "AllowGroups", set_patterns, offsetof(access_rules, allow_groups) },
+        { "Service", "DenyUsers", set_patterns, offsetof(access_rules, deny_users) },
+        { "Service", "DenyGroups", set_patterns, offsetof(access_rules, deny_groups) },
+};
+
+#define N_SERVICE_OPTIONS (sizeof(service_options) / sizeof(service_options[0]))
+
 int config_set_defaults(config *c)
 {
         c->timeout_usec = TIMEOUT_MAX_USEC;
+        c->uid_range = (number_range){ OWN_NUMBER_MIN, OWN_NUMBER_MAX };
+        c->lookup_timeout_usec = LOOKUP_TIMEOUT_USEC;
+        c->refresh_usec = REFRESH_USEC;
+        c->refresh_open_usec = REFRESH_OPEN_USEC;
+        c->fresh_usec = FRESH_USEC;
+        c->max_stale_usec = MAX_STALE_USEC;
         c->open_timeout_usec = OPEN_TIMEOUT_USEC;
         c->log_level = LOG_INFO;
         c->identifier = strdup("%u");
-        return c->identifier ? 0 : -ENOMEM;
+        c->home_prefix = strdup("/home");
+        c->shell = strdup("/bin/bash");
+        return c->identifier && c->home_prefix && c->shell ? 0 : -ENOMEM;
 }
 
-/* Where a misspelt key would let people in, it is more than a warning. */
-static bool section_is_strict(const char *section)
+static const struct option *find_option(
+        const struct option *table, size_t count, const char *section, const char *key)
 {
-        return strcmp(section, "Access") == 0 || strcmp(section, "Service") == 0 ||
-               strncmp(section, "Service ", strlen("Service ")) == 0;
+        for (size_t i = 0; i < count; i++)
+                if (strcmp(section, table[i].section) == 0 && strcmp(key, table[i].key) == 0)
+                        return &table[i];
+        return NULL;
+}
+
+/* Where a misspelt key or section would let people in, it is more than a warning. */
+static bool is_strict(const char *section, const char *key)
+{
+        static const char *const sections[] = { "Access", "Service", "Groups" };
+
+        for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+                if (strncasecmp(section, sections[i], strlen(sections[i])) == 0)
+                        return true;
+        return find_option(service_options, N_SERVICE_OPTIONS, "Service", key) != NULL;
+}
+
+static void take_service_key(
+        config_reader *r, const char *section, const char *key, const char *value)
+{
+        const struct option *option =
+                find_option(service_options, N_SERVICE_OPTIONS, "Service", key);
+        access_rules *rules;
+
+        if (!option)
+                return config_complain(r, false, "%s=: no such key in [%s]", key, section);
+        rules = take_service(r, section + strlen(SERVICE_PREFIX));
+        if (rules)
+                option->set(r, key, value, (char *)rules + option->offset);
 }
 
 void config_take(config_reader *r, const char *section, const char *key, const char *value)
 {
-        for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-                if (strcmp(section, options[i].section) == 0 && strcmp(key, options[i].key) == 0)
-                        return options[i].set(r, key, value, (char *)r->config + options[i].offset);
-        config_complain(r, !section_is_strict(section), "%s=: no such key in [%s]", key, section);
+        const struct option *option = find_option(options, N_OPTIONS, section, key);
+
+        if (option)
+                option->set(r, key, value, (char *)r->config + option->offset);
+        else if (strncmp(section, SERVICE_PREFIX, strlen(SERVICE_PREFIX)) == 0)
+                take_service_key(r, section, key, value);
+        else if (strcmp(section, "Groups") == 0)
+                take_group(r, key, value);
+        else
+                config_complain(
+                        r, !is_strict(section, key), "%s=: no such key in [%s]", key, section);
 }
 
 void config_check(config_reader *r)
@@ -67,4 +151,5 @@ void config_check(config_reader *r)
                                                   : c->timeout_usec;
         if (c->connect_timeout_usec > c->timeout_usec)
                 config_complain(r, false, "ConnectTimeoutSec= is at most TimeoutSec=");
+        check_accounts(r);
 }

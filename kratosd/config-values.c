@@ -10,9 +10,8 @@
 #include "timespan.h"
 #include "url.h"
 
-static void put_text(config_reader *r, void *field, const char *value)
+void set_text(config_reader *r, char **field, const char *value)
 {
-        char **text = field;
         char *copy = NULL;
 
         if (*value) {
@@ -20,8 +19,8 @@ static void put_text(config_reader *r, void *field, const char *value)
                 if (!copy)
                         config_complain(r, false, "out of memory");
         }
-        free(*text);
-        *text = copy;
+        free(*field);
+        *field = copy;
 }
 
 /* Values of one key add up; an empty one begins anew, as in systemd's files. */
@@ -48,6 +47,40 @@ void set_servers(config_reader *r, const char *key, const char *value, void *fie
         }
 }
 
+static bool add_word(word_list *list, const char *word)
+{
+        _cleanup_free_ char *copy = strdup(word);
+        char **words = reallocarray(list->words, list->count + 1, sizeof(char *));
+
+        if (words)
+                list->words = words;
+        if (!words || !copy)
+                return false;
+        list->words[list->count++] = TAKE_PTR(copy);
+        return true;
+}
+
+void add_words(config_reader *r, const char *key, const char *value, word_list *list,
+        word_check check, const char *right)
+{
+        _cleanup_free_ char *copy = strdup(value);
+        char *save = NULL;
+
+        if (!copy)
+                return config_complain(r, false, "out of memory");
+        if (!*value)
+                while (list->count > 0)
+                        free(list->words[--list->count]);
+        for (char *word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+                if (!check(word))
+                        config_mistaken(r, key, word, right);
+                else if (list->count == CONFIG_WORDS_MAX)
+                        return config_mistaken(r, key, word, "at most 256 words can be given");
+                else if (!add_word(list, word))
+                        return config_complain(r, false, "out of memory");
+        }
+}
+
 void set_path(config_reader *r, const char *key, const char *value, void *field)
 {
         struct stat st;
@@ -56,7 +89,7 @@ void set_path(config_reader *r, const char *key, const char *value, void *field)
                 return config_mistaken(r, key, value, "an absolute path is wanted");
         if (*value && (stat(value, &st) < 0 || !S_ISREG(st.st_mode) || access(value, R_OK) < 0))
                 return config_mistaken(r, key, value, "the file cannot be read, or is none");
-        put_text(r, field, value);
+        set_text(r, field, value);
 }
 
 void set_proxy(config_reader *r, const char *key, const char *value, void *field)
@@ -64,7 +97,7 @@ void set_proxy(config_reader *r, const char *key, const char *value, void *field
         if (*value && !proxy_is_valid(value))
                 return config_mistaken(
                         r, key, value, "a proxy is written http://HOST:PORT or https://HOST:PORT");
-        put_text(r, field, value);
+        set_text(r, field, value);
 }
 
 void set_user(config_reader *r, const char *key, const char *value, void *field)
@@ -74,7 +107,7 @@ void set_user(config_reader *r, const char *key, const char *value, void *field)
         if (*value && passwd_find_uid(PASSWD_FILE, value, &uid) < 0)
                 return config_mistaken(r, key, value, "no such user in /etc/passwd");
         r->config->server_uid = uid;
-        put_text(r, field, value);
+        set_text(r, field, value);
 }
 
 void set_span(config_reader *r, const char *key, const char *value, void *field)
@@ -84,6 +117,16 @@ void set_span(config_reader *r, const char *key, const char *value, void *field)
         if (timespan_parse(value, &usec) < 0 || usec == 0)
                 return config_mistaken(
                         r, key, value, "a span of time is wanted, such as 10s or 5min");
+        *(uint64_t *)field = usec;
+}
+
+void set_span_or_none(config_reader *r, const char *key, const char *value, void *field)
+{
+        uint64_t usec;
+
+        if (timespan_parse(value, &usec) < 0)
+                return config_mistaken(
+                        r, key, value, "a span of time is wanted, such as 10s or 5min, or 0");
         *(uint64_t *)field = usec;
 }
 
@@ -106,7 +149,7 @@ void set_identifier(config_reader *r, const char *key, const char *value, void *
                 return config_mistaken(r, key, value,
                         "a pattern with one %u in at most 64 bytes of ASCII is wanted, such as "
                         "%u@example.org");
-        put_text(r, field, value);
+        set_text(r, field, value);
 }
 
 void set_level(config_reader *r, const char *key, const char *value, void *field)
@@ -128,4 +171,28 @@ void set_level(config_reader *r, const char *key, const char *value, void *field
                         return;
                 }
         config_mistaken(r, key, value, "error, warning, notice, info or debug is wanted");
+}
+
+void set_bool(config_reader *r, const char *key, const char *value, void *field)
+{
+        static const struct {
+                const char *word;
+                bool truth;
+        } words[] = {
+                { "yes", true },
+                { "no", false },
+                { "true", true },
+                { "false", false },
+                { "on", true },
+                { "off", false },
+                { "1", true },
+                { "0", false },
+        };
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+                if (strcmp(value, words[i].word) == 0) {
+                        *(bool *)field = words[i].truth;
+                        return;
+                }
+        config_mistaken(r, key, value, "yes or no is wanted");
 }

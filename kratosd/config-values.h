@@ -20,3 +20,14 @@ void set_span(config_reader *r, const char *key, const char *value, void *field)
 void set_timeout(config_reader *r, const char *key, const char *value, void *field);
 void set_identifier(config_reader *r, const char *key, const char *value, void *field);
 void set_level(config_reader *r, const char *key, const char *value, void *field);
+void set_bool(config_reader *r, const char *key, const char *value, void *field);
+void set_span_or_none(config_reader *r, const char *key, const char *value, void *field);
+
+/* Gives a field a copy of the value, or NULL for an empty one. */
+void set_text(config_reader *r, char **field, const char *value);
+
+/* Adds the words of a value to a list, after those before it; an empty value begins anew, as in
+ * systemd's files. Words that the check refuses are told of, with what would be right. */
+typedef bool (*word_check)(const char *word);
+void add_words(config_reader *r, const char *key, const char *value, word_list *list,
+        word_check check, const char *right);

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "config-accounts.h"
 #include "config-options.h"
+#include "reserved.h"
 
 /* inih cuts a line into pieces of this size, so longer ones are refused here. */
 #define LINE_MAX_BYTES 190
@@ -209,6 +211,9 @@ int config_load(const char *file, config_complaint complaint, void *userdata, co
         config_check(&whole);
         if (c->mistakes > 0)
                 return -EINVAL;
+        r = take_system_host_name(c);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(c);
         return 0;
 }
@@ -225,6 +230,45 @@ static void server_list_done(server_list *list)
                 server_url_done(&list->urls[i]);
 }
 
+static void word_list_done(word_list *list)
+{
+        for (size_t i = 0; i < list->count; i++)
+                free(list->words[i]);
+        free(list->words);
+}
+
+static void access_rules_done(access_rules *rules)
+{
+        word_list_done(&rules->allow_users);
+        word_list_done(&rules->allow_groups);
+        word_list_done(&rules->deny_users);
+        word_list_done(&rules->deny_groups);
+}
+
+static void accounts_done(config *c)
+{
+        free(c->identifier);
+        word_list_done(&c->schemas);
+        free(c->user_name);
+        free(c->strip_domain);
+        free(c->home_prefix);
+        free(c->shell);
+        for (size_t i = 0; i < c->n_groups; i++) {
+                free(c->groups[i].group);
+                word_list_done(&c->groups[i].local_groups);
+        }
+}
+
+static void access_done(config *c)
+{
+        access_rules_done(&c->access);
+        free(c->host_name);
+        for (size_t i = 0; i < c->n_services; i++) {
+                free(c->services[i].name);
+                access_rules_done(&c->services[i].rules);
+        }
+}
+
 config *config_unref(config *c)
 {
         if (!c || --c->references > 0)
@@ -234,7 +278,8 @@ config *config_unref(config *c)
         free(c->ca_file);
         free(c->proxy);
         free(c->server_user);
-        free(c->identifier);
+        accounts_done(c);
+        access_done(c);
         free(c);
         return NULL;
 }
@@ -247,4 +292,32 @@ int config_identifier(const config *c, const char *name, char **ret)
                     percent + 2) < 0)
                 return -ENOMEM;
         return 0;
+}
+
+bool config_number_is_allowed(const config *c, uid_t number)
+{
+        if (number_is_reserved(number))
+                return false;
+        if (number >= c->uid_range.first && number <= c->uid_range.last)
+                return true;
+        for (size_t i = 0; i < c->n_allow_uids; i++)
+                if (number >= c->allow_uids[i].first && number <= c->allow_uids[i].last)
+                        return true;
+        return false;
+}
+
+const access_rules *config_service(const config *c, const char *service)
+{
+        for (size_t i = 0; i < c->n_services; i++)
+                if (strcasecmp(c->services[i].name, service) == 0)
+                        return &c->services[i].rules;
+        return NULL;
+}
+
+const word_list *config_local_groups(const config *c, const char *group)
+{
+        for (size_t i = 0; i < c->n_groups; i++)
+                if (strcmp(c->groups[i].group, group) == 0)
+                        return &c->groups[i].local_groups;
+        return NULL;
 }

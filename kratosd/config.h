@@ -22,6 +22,46 @@ typedef struct server_list {
         size_t count;
 } server_list;
 
+/* Limits of what the files can hold besides. */
+#define CONFIG_WORDS_MAX 256     /* words of one list */
+#define CONFIG_RANGES_MAX 32     /* of AllowUIDs= */
+#define CONFIG_SERVICES_MAX 64   /* sections [Service NAME] */
+#define CONFIG_SERVICE_NAME 32   /* bytes of a PAM service's name */
+#define CONFIG_GROUPS_MAX 256    /* keys of [Groups] */
+#define CONFIG_HOST_NAME_MAX 253 /* bytes of a host name or domain (RFC 1035 2.3.4) */
+
+/* Words in the order in which they were given. */
+typedef struct word_list {
+        char **words;
+        size_t count;
+} word_list;
+
+/* Numbers from first to last, inclusive. */
+typedef struct number_range {
+        uid_t first;
+        uid_t last;
+} number_range;
+
+/* Who may come in: shell-style patterns of names (kratosd/access.h). */
+typedef struct access_rules {
+        word_list allow_users;
+        word_list allow_groups;
+        word_list deny_users;
+        word_list deny_groups;
+} access_rules;
+
+/* [Service NAME]: further rules for one PAM service. */
+typedef struct service_rules {
+        char *name;
+        access_rules rules;
+} service_rules;
+
+/* A key of [Groups]: members of this group of Kratos's are also in these local groups. */
+typedef struct group_mapping {
+        char *group;
+        word_list local_groups;
+} group_mapping;
+
 typedef struct config {
         unsigned references;
         unsigned mistakes;
@@ -34,7 +74,32 @@ typedef struct config {
         uid_t server_uid;   /* its uid, else 0 */
         uint64_t connect_timeout_usec;
         uint64_t timeout_usec;
-        char *identifier;           /* [Accounts] Identifier=: "%u" stands for the name */
+
+        char *identifier;  /* [Accounts] Identifier=: "%u" stands for the name */
+        bool accounts_all; /* Accounts=all: also identities without a document */
+        word_list schemas; /* Schemas=: the only ones whose identities are accounts; none: any */
+        bool trust_trait_names; /* TrustTraitNames= */
+        char *user_name;    /* UserName=, a JSON pointer, NULL: names come from documents only */
+        char *strip_domain; /* StripDomain=, NULL: the trait is the name itself */
+        number_range uid_range; /* UIDRange=, within OWN_NUMBER_MIN to OWN_NUMBER_MAX */
+        number_range allow_uids[CONFIG_RANGES_MAX]; /* AllowUIDs=, never with reserved numbers */
+        size_t n_allow_uids;
+        char *home_prefix; /* HomePrefix=, without a slash at the end */
+        char *shell;       /* Shell= */
+        bool enumerate;    /* Enumerate= */
+        uint64_t lookup_timeout_usec;
+        uint64_t refresh_usec;
+        uint64_t refresh_open_usec;
+
+        access_rules access;     /* [Access] AllowUsers= and so on */
+        uint64_t fresh_usec;     /* FreshSec=, may be 0 */
+        uint64_t max_stale_usec; /* MaxStaleSec=, may be 0 */
+        char *host_name;         /* HostName=, else the system's; "" where that is none */
+        service_rules services[CONFIG_SERVICES_MAX];
+        size_t n_services;
+        group_mapping groups[CONFIG_GROUPS_MAX];
+        size_t n_groups;
+
         uint64_t open_timeout_usec; /* [Sessions] OpenTimeoutSec= */
         int log_level;              /* [Log] Level=, as in syslog(3) */
 } config;
@@ -56,3 +121,12 @@ DEFINE_CLEANUP(config *, config_unref);
 
 /* The identifier that is posted for a name: the pattern with each %u replaced. -ENOMEM. */
 int config_identifier(const config *c, const char *name, char **ret);
+
+/* True for a number that a document may name: one of UIDRange= or AllowUIDs=, and not reserved. */
+bool config_number_is_allowed(const config *c, uid_t number);
+
+/* The rules of [Service NAME] for a PAM service, or NULL where there is no such section. */
+const access_rules *config_service(const config *c, const char *service);
+
+/* The local groups that [Groups] gives to members of a group of Kratos's, or NULL. */
+const word_list *config_local_groups(const config *c, const char *group);

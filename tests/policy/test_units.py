@@ -111,13 +111,20 @@ class TestConfiguration:
     TEXT = source("etc/kratosd.conf")
     KEY = re.compile(r"^#([A-Z][A-Za-z]+)=(.*)$", re.M)
 
-    def keys_of_the_source(self) -> set[str]:
+    def keys_of_the_text(self) -> list[tuple[str, str]]:
+        """Each with its section; those of [Service NAME] have the same name for all of them."""
+        parts = re.split(r"^\[(\w+)(?: \w+)?\]$", self.TEXT, flags=re.M)
+        sections = zip(parts[1::2], parts[2::2], strict=True)
+        assert not self.KEY.search(parts[0])
+        return [(section, key) for section, text in sections for key, _ in self.KEY.findall(text)]
+
+    def keys_of_the_source(self) -> set[tuple[str, str]]:
         table = source("kratosd/config-options.c")
-        return set(re.findall(r'\{ "\w+", "(\w+)", set_', table))
+        return set(re.findall(r'\{ "(\w+)", "(\w+)", set_', table))
 
     def test_every_key_is_there_and_commented_out(self) -> None:
-        keys = [key for key, _ in self.KEY.findall(self.TEXT)]
-        assert len(keys) == len(set(keys))
+        keys = self.keys_of_the_text()
+        assert len(keys) == len(set(keys)) > 30
         assert set(keys) == self.keys_of_the_source()
         active = [line for line in self.TEXT.splitlines() if line and line[0] not in "#["]
         assert not active
@@ -180,6 +187,7 @@ class TestDocumentation:
         told -= set(re.findall(r"^\| `([a-z-]+)` \| `[0-9a-f]{32}`", text, re.M))
         code = "".join(path.read_text() for path in sorted((TREE / "kratosd").glob("*.c")))
         said = set(re.findall(r'return "([a-z]+-[a-z-]+)"', code))
+        said |= set(re.findall(r'\{ VERDICT_\w+, "([a-z-]+)",', code))
         for call in r"\w*refuse\w*", r"end_\w+", r"log_event":
             said |= set(re.findall(rf'\b{call}\([^;"]*"([a-z]+(?:-[a-z]+)*)"\)', code))
         assert said == told

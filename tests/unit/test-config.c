@@ -1,56 +1,9 @@
 /* The configuration: what is read from it, and that every mistake is told of with its place. */
-#include "kratosd/config.h"
+#include "config-file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <syslog.h>
 
-#include <cmocka.h>
-
 #include "kratosd/timespan.h"
-
-#define COMPLAINTS_MAX 32
-#define LEAST "[Kratos]\nPublicURL=https://k\n"
-
-static char folder[] = "/tmp/test-config-XXXXXX";
-static char file[PATH_MAX];
-
-/* What was complained of while the last file was read. */
-static struct {
-        char file[PATH_MAX];
-        unsigned line;
-        bool warning;
-        char sentence[512];
-} heard[COMPLAINTS_MAX];
-static unsigned n_heard;
-
-static void hear(
-        const char *name, unsigned line, bool warning, const char *sentence, void *userdata)
-{
-        assert_ptr_equal(userdata, &n_heard);
-        assert_true(n_heard < COMPLAINTS_MAX);
-        snprintf(heard[n_heard].file, sizeof(heard[n_heard].file), "%s", name);
-        heard[n_heard].line = line;
-        heard[n_heard].warning = warning;
-        snprintf(heard[n_heard].sentence, sizeof(heard[n_heard].sentence), "%s", sentence);
-        n_heard++;
-}
-
-static void put(const char *path, const char *text, size_t size)
-{
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, text, size), size);
-}
 
 static void put_drop_in(const char *name, const char *text)
 {
@@ -70,55 +23,6 @@ static void remove_drop_in(const char *name)
         assert_int_equal(unlink(path), 0);
         snprintf(path, sizeof(path), "%s.d", file);
         (void)rmdir(path);
-}
-
-static int load_bytes(const char *text, size_t size, config **ret)
-{
-        n_heard = 0;
-        put(file, text, size);
-        return config_load(file, hear, &n_heard, ret);
-}
-
-static config *load(const char *text)
-{
-        config *c = NULL;
-
-        if (load_bytes(text, strlen(text), &c) != 0)
-                fail_msg("refused: %s", n_heard ? heard[0].sentence : "without a word");
-        assert_non_null(c);
-        return c;
-}
-
-/* One complaint: of this line (0: of the whole), with these words in it. */
-static void check_heard(unsigned which, unsigned line, bool warning, const char *words)
-{
-        assert_true(which < n_heard);
-        if (heard[which].line != line || heard[which].warning != warning ||
-                !strstr(heard[which].sentence, words))
-                fail_msg("line %u instead of %u: %s: %s", heard[which].line, line,
-                        heard[which].warning ? "warning" : "error", heard[which].sentence);
-        assert_string_equal(heard[which].file, file);
-}
-
-static void refuse(const char *text, unsigned line, const char *words)
-{
-        config *c = NULL;
-
-        assert_int_equal(load_bytes(text, strlen(text), &c), -EINVAL);
-        assert_null(c);
-        if (n_heard != 1)
-                fail_msg("%u complaints of:\n%s", n_heard, text);
-        check_heard(0, line, false, words);
-}
-
-/* One mistake in a file that is good otherwise. It stands in line 4. */
-static void refuse_key(const char *section, const char *key, const char *words)
-{
-        char text[2048];
-
-        snprintf(text, sizeof(text), LEAST "[%s]\n%s\n", section, key);
-        refuse(text, 4, words);
-        assert_memory_equal(heard[0].sentence, key, strcspn(key, "="));
 }
 
 static void test_defaults(void **state)
@@ -290,13 +194,6 @@ static void test_timeouts(void **state)
         assert_int_equal(c->connect_timeout_usec, c->timeout_usec);
 }
 
-static void warn(const char *text, unsigned line, const char *words)
-{
-        assert_null(config_unref(load(text)));
-        assert_int_equal(n_heard, 1);
-        check_heard(0, line, true, words);
-}
-
 static void test_unknown_keys(void **state)
 {
         (void)state;
@@ -440,6 +337,71 @@ static void test_files_that_cannot_be_read(void **state)
         assert_null(c);
 }
 
+/* The text of the file that is shipped, with every key taken as it is shown. */
+static void read_shipped(char *text, size_t size)
+{
+        _cleanup_fclose_ FILE *shipped = fopen("etc/kratosd.conf", "re");
+        size_t n = 0;
+
+        assert_non_null(shipped);
+        while (fgets(text + n, (int)(size - n), shipped)) {
+                bool key = text[n] == '#' && text[n + 1] >= 'A' && text[n + 1] <= 'Z';
+
+                if (key)
+                        memmove(text + n, text + n + 1, strlen(text + n));
+                if (strcmp(text + n, "PublicURL=\n") == 0)
+                        snprintf(text + n, size - n, "PublicURL=https://k\n");
+                n += strlen(text + n);
+        }
+        assert_true(n > 0 && n < size - 1);
+}
+
+static void check_same_accounts(const config *shown, const config *real)
+{
+        assert_int_equal(shown->accounts_all, real->accounts_all);
+        assert_int_equal(shown->schemas.count, real->schemas.count);
+        assert_int_equal(shown->trust_trait_names, real->trust_trait_names);
+        assert_ptr_equal(shown->user_name, real->user_name);
+        assert_ptr_equal(shown->strip_domain, real->strip_domain);
+        assert_memory_equal(&shown->uid_range, &real->uid_range, sizeof(real->uid_range));
+        assert_int_equal(shown->n_allow_uids, real->n_allow_uids);
+        assert_string_equal(shown->home_prefix, real->home_prefix);
+        assert_string_equal(shown->shell, real->shell);
+        assert_int_equal(shown->enumerate, real->enumerate);
+        assert_int_equal(shown->lookup_timeout_usec, real->lookup_timeout_usec);
+        assert_int_equal(shown->refresh_usec, real->refresh_usec);
+        assert_int_equal(shown->refresh_open_usec, real->refresh_open_usec);
+        assert_int_equal(shown->n_groups, real->n_groups);
+}
+
+/* What etc/kratosd.conf shows for each key is what it is without the key. */
+static void test_the_shipped_file_shows_the_defaults(void **state)
+{
+        char text[48 * 1024];
+
+        (void)state;
+        read_shipped(text, sizeof(text));
+        _cleanup_config_ config *shown = load(text);
+        assert_int_equal(n_heard, 0);
+        _cleanup_config_ config *real = load(LEAST);
+        assert_int_equal(shown->public.count, real->public.count);
+        assert_int_equal(shown->admin.count, real->admin.count);
+        assert_ptr_equal(shown->ca_file, real->ca_file);
+        assert_ptr_equal(shown->proxy, real->proxy);
+        assert_ptr_equal(shown->server_user, real->server_user);
+        assert_int_equal(shown->connect_timeout_usec, real->connect_timeout_usec);
+        assert_int_equal(shown->timeout_usec, real->timeout_usec);
+        assert_string_equal(shown->identifier, real->identifier);
+        check_same_accounts(shown, real);
+        assert_int_equal(shown->access.allow_users.count, real->access.allow_users.count);
+        assert_int_equal(shown->access.deny_users.count, real->access.deny_users.count);
+        assert_int_equal(shown->fresh_usec, real->fresh_usec);
+        assert_int_equal(shown->max_stale_usec, real->max_stale_usec);
+        assert_string_equal(shown->host_name, real->host_name);
+        assert_int_equal(shown->open_timeout_usec, real->open_timeout_usec);
+        assert_int_equal(shown->log_level, real->log_level);
+}
+
 static void check_identifier(const char *pattern, const char *name, const char *expected)
 {
         _cleanup_free_ char *identifier = NULL;
@@ -472,22 +434,6 @@ static void test_references(void **state)
         assert_null(config_unref(NULL));
 }
 
-static int make_folder(void **state)
-{
-        (void)state;
-        if (!mkdtemp(folder))
-                return -1;
-        snprintf(file, sizeof(file), "%s/kratosd.conf", folder);
-        return 0;
-}
-
-static int remove_folder(void **state)
-{
-        (void)state;
-        (void)unlink(file);
-        return rmdir(folder);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -508,6 +454,7 @@ int main(void)
                 cmocka_unit_test(test_all_mistakes_are_told),
                 cmocka_unit_test(test_drop_ins),
                 cmocka_unit_test(test_files_that_cannot_be_read),
+                cmocka_unit_test(test_the_shipped_file_shows_the_defaults),
                 cmocka_unit_test(test_identifier),
                 cmocka_unit_test(test_references),
         };
