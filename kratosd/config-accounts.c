@@ -106,11 +106,13 @@ static const char *parse_number(const char *text, uid_t *ret)
 /* FIRST-LAST, or one number alone. */
 static bool parse_range(const char *text, number_range *ret)
 {
-        number_range range;
+        number_range range = { 0 };
         const char *end = parse_number(text, &range.first);
 
+        if (!end)
+                return false;
         range.last = range.first;
-        if (end && *end == '-')
+        if (*end == '-')
                 end = parse_number(end + 1, &range.last);
         if (!end || *end || range.first > range.last)
                 return false;
@@ -222,16 +224,21 @@ void set_refresh(config_reader *r, const char *key, const char *value, void *fie
         set_span(r, key, value, field);
 }
 
+static bool is_name_byte(char c)
+{
+        return c && strchr(LOWER DIGITS "_.-", c);
+}
+
 /* What stands in brackets, after the first of them: where it ends, or NULL where it does not, or
  * has a range that nothing is in. */
 static const char *bracket_end(const char *text)
 {
         text += *text == '!' || *text == '^';
         do {
-                if (!*text || !strchr(LOWER DIGITS "_.-", *text))
+                if (!is_name_byte(*text))
                         return NULL;
                 if (text[1] == '-' && text[2] != ']') {
-                        if (!text[2] || text[0] > text[2])
+                        if (!is_name_byte(text[2]) || text[0] > text[2])
                                 return NULL;
                         text += 2;
                 }
@@ -250,7 +257,7 @@ static bool pattern_is_valid(const char *pattern)
                         pattern = bracket_end(pattern + 1);
                         if (!pattern)
                                 return false;
-                } else if (!strchr(LOWER DIGITS "_.-*?", *pattern))
+                } else if (!is_name_byte(*pattern) && *pattern != '*' && *pattern != '?')
                         return false;
         return true;
 }

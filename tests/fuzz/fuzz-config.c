@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "common/names.h"
 #include "kratosd/config.h"
+#include "kratosd/reserved.h"
 #include "kratosd/timespan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -77,6 +79,70 @@ static void check_url(const server_url *url)
                 check_plain(url->base);
 }
 
+/* Numbers that are nobody else's, and as many as are wanted. (rules 13, 37) */
+static void check_numbers(const config *c)
+{
+        require(c->uid_range.first >= OWN_NUMBER_MIN && c->uid_range.last <= OWN_NUMBER_MAX);
+        require(c->uid_range.last >= c->uid_range.first + 65535);
+        require(c->n_allow_uids <= CONFIG_RANGES_MAX);
+        for (size_t i = 0; i < c->n_allow_uids; i++) {
+                require(c->allow_uids[i].first <= c->allow_uids[i].last);
+                require(!numbers_are_reserved(c->allow_uids[i].first, c->allow_uids[i].last));
+                require(config_number_is_allowed(c, c->allow_uids[i].last));
+        }
+        require(!config_number_is_allowed(c, 0) && !config_number_is_allowed(c, (uid_t)-1));
+}
+
+/* Every pattern is whole: a bracket that is opened is closed. */
+static void check_patterns(const word_list *list)
+{
+        require(list->count <= CONFIG_WORDS_MAX);
+        for (size_t i = 0; i < list->count; i++) {
+                const char *word = list->words[i];
+
+                require(*word && strlen(word) <= 64);
+                require(strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_.-*?[]!^") ==
+                        strlen(word));
+                for (; *word; word++)
+                        if (*word == '[')
+                                require(word = strchr(word, ']'));
+        }
+}
+
+static void check_rules(const access_rules *rules)
+{
+        check_patterns(&rules->allow_users);
+        check_patterns(&rules->allow_groups);
+        check_patterns(&rules->deny_users);
+        check_patterns(&rules->deny_groups);
+}
+
+static void check_accounts(const config *c)
+{
+        check_numbers(c);
+        check_rules(&c->access);
+        for (size_t i = 0; i < c->n_services; i++) {
+                check_rules(&c->services[i].rules);
+                require(config_service(c, c->services[i].name) == &c->services[i].rules);
+        }
+        for (size_t i = 0; i < c->n_groups; i++) {
+                require(user_name_is_valid(c->groups[i].group));
+                require(!name_is_reserved(c->groups[i].group));
+                for (size_t j = 0; j < c->groups[i].local_groups.count; j++)
+                        require(user_name_is_valid(c->groups[i].local_groups.words[j]));
+        }
+        require(!c->accounts_all || c->schemas.count > 0);
+        require(!c->accounts_all || c->access.allow_users.count + c->access.allow_groups.count > 0);
+        require(c->trust_trait_names == (c->user_name != NULL));
+        require(!c->user_name || strncmp(c->user_name, "/traits/", 8) == 0);
+        require(c->home_prefix[0] == '/' && c->home_prefix[1] && !strchr(c->home_prefix, ':'));
+        require(c->shell[0] == '/' && access(c->shell, F_OK) == 0);
+        require(c->lookup_timeout_usec > 0 && c->lookup_timeout_usec <= 5 * USEC_PER_SEC);
+        require(c->refresh_usec >= USEC_PER_SEC && c->refresh_open_usec >= USEC_PER_SEC);
+        require(c->fresh_usec <= c->max_stale_usec);
+        require(c->host_name && !strpbrk(c->host_name, "*? /"));
+}
+
 static void check(config *c)
 {
         _cleanup_free_ char *identifier = NULL;
@@ -91,6 +157,7 @@ static void check(config *c)
         require(c->connect_timeout_usec > 0 && c->connect_timeout_usec <= c->timeout_usec);
         require(c->open_timeout_usec > 0);
         require(!c->ca_file || c->ca_file[0] == '/');
+        check_accounts(c);
         require(config_identifier(c, "alice", &identifier) == 0 && strstr(identifier, "alice") &&
                 !strchr(identifier, '%'));
 }

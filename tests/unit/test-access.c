@@ -215,7 +215,7 @@ static void test_hosts_of_the_document(void **state)
         (void)state;
         ASK({ .hosts = HOST }, { .hosts = "web1" }, { .hosts = "db1 web1" }, { .hosts = "*" },
                 { .hosts = "web?" }, { .hosts = "*.example.org" }, { .hosts = "WEB1" },
-                { .hosts = "web1", .host = "Web1.Example.Org" },
+                { .hosts = "WEB1.*.ORG" }, { .hosts = "web1", .host = "Web1.Example.Org" },
                 { .hosts = "web1", .host = "web1" }, { .hosts = "", .reason = "host-not-allowed" },
                 { .hosts = "web2", .reason = "host-not-allowed" },
                 { .hosts = "web", .reason = "host-not-allowed" },

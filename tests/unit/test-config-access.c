@@ -164,6 +164,7 @@ static void test_misspelt_sections_are_mistakes(void **state)
                 refuse_key(sections[i], "DenyUsers=alice", "DenyUsers=: no such key in [");
                 refuse_key(sections[i], "AllowGroups=ops", "AllowGroups=: no such key in [");
         }
+        refuse_key("access", "HostName=web1", "no such key in [access]");
         refuse("DenyUsers=alice\n" LEAST, 1, "no such key in []");
 }
 
