@@ -137,6 +137,8 @@ static void test_rule_10_keys_of_another_form(void **state)
         bad("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5", BLOB);
         bad("restrict ssh-ed25519", BLOB);
         bad("ssh-ed25519,restrict AAAA", BEGINNING);
+        /* with an empty field */
+        bad("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAAAAAAAQQ=", BLOB);
 }
 
 /* The key that stands there is of the type that stands before it. */
@@ -176,7 +178,7 @@ static void test_rule_10_keys_cut_short(void **state)
 static void test_rule_10_base64(void **state)
 {
         static const char wrong[] = "-_=*\\\"'.,;:@~!";
-        char line[] = ED25519, slop[] = SK_ED25519;
+        char line[] = ED25519, two[] = SK_ED25519, four[] = SK_P256;
 
         (void)state;
         for (size_t i = 0; i < sizeof(wrong) - 1; i++) {
@@ -185,9 +187,11 @@ static void test_rule_10_base64(void **state)
         }
         line[40] = '\t';
         bad(line, LINE);
-        /* bits after the last byte: it ends with "Do=" */
-        slop[sizeof(slop) - 3] = 'p';
-        bad(slop, BLOB);
+        /* bits after the last byte: they end with "Do=" and "Og==" */
+        two[sizeof(two) - 3] = 'p';
+        bad(two, BLOB);
+        four[sizeof(four) - 4] = 'k';
+        bad(four, BLOB);
 }
 
 static void test_rule_10_control_characters(void **state)
