@@ -288,6 +288,20 @@ static void test_rule_10_options_of_another_form(void **state)
                 bad_options(options[i]);
 }
 
+/* 255 bytes are the longest name of a host. */
+static void test_length_of_hosts(void **state)
+{
+        char option[300] = "permitopen=\"";
+        size_t head = strlen(option);
+
+        (void)state;
+        memset(option + head, 'a', 256);
+        strcpy(option + head + 255, ":80\"");
+        good_options(option);
+        strcpy(option + head + 255, "a:80\"");
+        bad_options(option);
+}
+
 /* The sentence about a line comes out of the document that has it, and the others do not matter. */
 static void test_why_a_document_is_refused(void **state)
 {
@@ -316,6 +330,7 @@ int main(void)
                 cmocka_unit_test(test_options),
                 cmocka_unit_test(test_rule_10_options_that_give),
                 cmocka_unit_test(test_rule_10_options_of_another_form),
+                cmocka_unit_test(test_length_of_hosts),
                 cmocka_unit_test(test_why_a_document_is_refused),
         };
 
