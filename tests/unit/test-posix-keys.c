@@ -137,6 +137,8 @@ static void test_rule_10_keys_of_another_form(void **state)
         bad("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5", BLOB);
         bad("restrict ssh-ed25519", BLOB);
         bad("ssh-ed25519,restrict AAAA", BEGINNING);
+        /* with an empty field */
+        bad("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAAAAAAAQQ=", BLOB);
 }
 
 /* The key that stands there is of the type that stands before it. */
@@ -176,7 +178,7 @@ static void test_rule_10_keys_cut_short(void **state)
 static void test_rule_10_base64(void **state)
 {
         static const char wrong[] = "-_=*\\\"'.,;:@~!";
-        char line[] = ED25519, slop[] = SK_ED25519;
+        char line[] = ED25519, two[] = SK_ED25519, four[] = SK_P256;
 
         (void)state;
         for (size_t i = 0; i < sizeof(wrong) - 1; i++) {
@@ -185,9 +187,11 @@ static void test_rule_10_base64(void **state)
         }
         line[40] = '\t';
         bad(line, LINE);
-        /* bits after the last byte: it ends with "Do=" */
-        slop[sizeof(slop) - 3] = 'p';
-        bad(slop, BLOB);
+        /* bits after the last byte: they end with "Do=" and "Og==" */
+        two[sizeof(two) - 3] = 'p';
+        bad(two, BLOB);
+        four[sizeof(four) - 4] = 'k';
+        bad(four, BLOB);
 }
 
 static void test_rule_10_control_characters(void **state)
@@ -284,6 +288,20 @@ static void test_rule_10_options_of_another_form(void **state)
                 bad_options(options[i]);
 }
 
+/* 255 bytes are the longest name of a host. */
+static void test_length_of_hosts(void **state)
+{
+        char option[300] = "permitopen=\"";
+        size_t head = strlen(option);
+
+        (void)state;
+        memset(option + head, 'a', 256);
+        strcpy(option + head + 255, ":80\"");
+        good_options(option);
+        strcpy(option + head + 255, "a:80\"");
+        bad_options(option);
+}
+
 /* The sentence about a line comes out of the document that has it, and the others do not matter. */
 static void test_why_a_document_is_refused(void **state)
 {
@@ -312,6 +330,7 @@ int main(void)
                 cmocka_unit_test(test_options),
                 cmocka_unit_test(test_rule_10_options_that_give),
                 cmocka_unit_test(test_rule_10_options_of_another_form),
+                cmocka_unit_test(test_length_of_hosts),
                 cmocka_unit_test(test_why_a_document_is_refused),
         };
 
