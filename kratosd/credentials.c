@@ -144,7 +144,7 @@ static void tell_of_plain_http(const config *conf)
 
 static bool refresh_token(credentials *c, const config *conf)
 {
-        secret *token;
+        secret *token = NULL;
         int r;
 
         if (!look(c->token_path, &c->token_mark))
