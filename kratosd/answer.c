@@ -1,27 +1,19 @@
 #include "answer.h"
 
 #include <errno.h>
-#include <json-c/json.h>
-#include <json-c/json_visit.h>
 #include <string.h>
 
 #include "common/interface.h"
+#include "json.h"
 
-/* Kratos's own answers are at most nine deep. */
-#define DEPTH_MAX 32
-/* Values in one body: json-c takes some 300 bytes for each. A full page of sessions has 15,000. */
-#define VALUES_MAX 20000
+/* Kratos's own answers are at most nine deep. A full page of sessions has 15,000 values. */
+static const json_limits limits = { .depth = 32, .values = 20000 };
 
 /* Of Kratos's message ids (text/id.go) those that matter here. */
 #define MESSAGE_BAD_CREDENTIALS 4000006
 #define MESSAGE_INACTIVE 4010011
 #define MESSAGE_FLOW_EXPIRED 4010001
 #define MESSAGE_FLOW_COMPLETED 4010007
-
-DEFINE_CLEANUP(json_object *, json_object_put);
-DEFINE_CLEANUP(json_tokener *, json_tokener_free);
-#define _cleanup_json_ _cleanup_(json_object_putp)
-#define _cleanup_tokener_ _cleanup_(json_tokener_freep)
 
 const char *kratos_outcome_reason(int outcome)
 {
@@ -41,101 +33,17 @@ const char *kratos_outcome_reason(int outcome)
         }
 }
 
-/* How often one of these characters stands outside strings, in a text that is or may be JSON. */
-static size_t count_outside(const char *body, size_t size, const char *which)
-{
-        bool quoted = false;
-        size_t count = 0;
-
-        for (size_t i = 0; i < size; i++) {
-                if (quoted && body[i] == '\\')
-                        i++;
-                else if (body[i] == '"')
-                        quoted = !quoted;
-                else if (!quoted && body[i] && strchr(which, body[i]))
-                        count++;
-        }
-        return count;
-}
-
-static int count_member(json_object *value, int flags, json_object *parent, const char *key,
-        size_t *index, void *userdata)
-{
-        (void)value;
-        (void)parent;
-        (void)index;
-        if (key && !(flags & JSON_C_VISIT_SECOND))
-                ++*(size_t *)userdata;
-        return JSON_C_VISIT_RETURN_CONTINUE;
-}
-
-/* Parses a body of any type; NULL for the JSON null. A NUL would end it for json-c, and whatever
- * came after would go unread. A value at the very end, such as null, is complete only with a byte
- * after it. */
-static int parse_value(const char *body, size_t size, json_object **ret)
-{
-        _cleanup_tokener_ json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
-        _cleanup_json_ json_object *value = NULL;
-
-        if (!tokener)
-                return -ENOMEM;
-        if (memchr(body, 0, size) || count_outside(body, size, "{[,") > VALUES_MAX)
-                return KRATOS_BAD_ANSWER;
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        value = json_tokener_parse_ex(tokener, body, (int)size);
-        if (json_tokener_get_error(tokener) == json_tokener_continue)
-                value = json_tokener_parse_ex(tokener, "\n", 1);
-        if (json_tokener_get_error(tokener) != json_tokener_success)
-                return KRATOS_BAD_ANSWER;
-        *ret = TAKE_PTR(value);
-        return 0;
-}
-
-/* Parses an object. A name that stands twice in one object is refused: which of the two counts is a
- * question that no two readers answer alike. */
+/* Reads a body that is an object. */
 static int parse(const char *body, size_t size, json_object **ret)
 {
-        _cleanup_json_ json_object *object = NULL;
-        size_t members = 0;
-        int r;
+        int r = json_read_object(body, size, &limits, ret);
 
-        r = parse_value(body, size, &object);
-        if (r != 0)
-                return r;
-        if (!json_object_is_type(object, json_type_object))
-                return KRATOS_BAD_ANSWER;
-        if (json_c_visit(object, 0, count_member, &members) < 0 ||
-                members != count_outside(body, size, ":"))
-                return KRATOS_BAD_ANSWER;
-        *ret = TAKE_PTR(object);
-        return 0;
-}
-
-/* A member of an object; NULL where there is no object, no such member, or null. */
-static json_object *member(json_object *object, const char *name)
-{
-        json_object *value = NULL;
-
-        if (!json_object_is_type(object, json_type_object))
-                return NULL;
-        json_object_object_get_ex(object, name, &value);
-        return value;
-}
-
-/* A string without NUL in it, or NULL. It lives as long as the object. */
-static const char *text(json_object *value)
-{
-        const char *string;
-
-        if (!json_object_is_type(value, json_type_string))
-                return NULL;
-        string = json_object_get_string(value);
-        return strlen(string) == (size_t)json_object_get_string_len(value) ? string : NULL;
+        return r == JSON_INVALID ? KRATOS_BAD_ANSWER : r;
 }
 
 static bool copy_uuid(json_object *value, char ret[static UUID_LENGTH + 1])
 {
-        const char *uuid = text(value);
+        const char *uuid = json_text(value);
 
         if (!uuid || !uuid_is_valid(uuid))
                 return false;
@@ -156,7 +64,7 @@ int answer_flow(const char *body, size_t size, kratos_flow *ret)
         r = parse(body, size, &flow);
         if (r != 0)
                 return r;
-        return copy_uuid(member(flow, "id"), ret->id) ? KRATOS_OK : KRATOS_BAD_ANSWER;
+        return copy_uuid(json_member(flow, "id"), ret->id) ? KRATOS_OK : KRATOS_BAD_ANSWER;
 }
 
 /* True if one of a session's devices was recorded with a user agent that begins with nonce. */
@@ -166,7 +74,7 @@ static bool devices_have_nonce(json_object *devices, const char *nonce)
                 return false;
         for (size_t i = 0; i < json_object_array_length(devices); i++) {
                 const char *agent =
-                        text(member(json_object_array_get_idx(devices, i), "user_agent"));
+                        json_text(json_member(json_object_array_get_idx(devices, i), "user_agent"));
 
                 if (agent && strncmp(agent, nonce, ID_LENGTH) == 0)
                         return true;
@@ -177,7 +85,7 @@ static bool devices_have_nonce(json_object *devices, const char *nonce)
 static int read_token(json_object *value, secret **ret)
 {
         _cleanup_secret_ secret *token = NULL;
-        const char *string = text(value);
+        const char *string = json_text(value);
         int r;
 
         if (!string || !token_is_valid(string, strlen(string)))
@@ -195,25 +103,26 @@ static int read_token(json_object *value, secret **ret)
  * the oldest Kratos had none. */
 static int read_identity(json_object *session, kratos_login *ret)
 {
-        json_object *identity = member(session, "identity"), *state = NULL, *name;
+        json_object *identity = json_member(session, "identity"), *state = NULL, *name;
 
         if (!identity)
                 return json_object_object_get_ex(session, "identity", NULL) ? 0 : KRATOS_BAD_ANSWER;
-        if (!copy_uuid(member(identity, "id"), ret->identity))
+        if (!copy_uuid(json_member(identity, "id"), ret->identity))
                 return KRATOS_BAD_ANSWER;
         if (json_object_object_get_ex(identity, "state", &state))
-                ret->inactive_identity = !text(state) || strcmp(text(state), "active") != 0;
-        name = member(member(member(identity, "metadata_public"), "posix"), "name");
-        if (text(name) && user_name_is_valid(text(name)))
-                memcpy(ret->posix_name, text(name), strlen(text(name)) + 1);
+                ret->inactive_identity =
+                        !json_text(state) || strcmp(json_text(state), "active") != 0;
+        name = json_member(json_member(json_member(identity, "metadata_public"), "posix"), "name");
+        if (json_text(name) && user_name_is_valid(json_text(name)))
+                memcpy(ret->posix_name, json_text(name), strlen(json_text(name)) + 1);
         return 0;
 }
 
 static int read_session(json_object *session, const char *nonce, kratos_login *ret)
 {
-        json_object *active = member(session, "active"), *devices = NULL;
+        json_object *active = json_member(session, "active"), *devices = NULL;
 
-        if (!copy_uuid(member(session, "id"), ret->session) ||
+        if (!copy_uuid(json_member(session, "id"), ret->session) ||
                 !json_object_is_type(active, json_type_boolean))
                 return KRATOS_BAD_ANSWER;
         ret->active = json_object_get_boolean(active);
@@ -230,28 +139,29 @@ int answer_login(const char *body, size_t size, const char *nonce, kratos_login 
         r = parse(body, size, &answer);
         if (r != 0)
                 return r;
-        r = read_token(member(answer, "session_token"), &ret->token);
+        r = read_token(json_member(answer, "session_token"), &ret->token);
         if (r != 0)
                 return r;
-        return read_session(member(answer, "session"), nonce, ret);
+        return read_session(json_member(answer, "session"), nonce, ret);
 }
 
 /* True if a flow's messages, or those of one of its nodes, include an id. */
 static bool messages_include(json_object *holder, int id)
 {
-        json_object *messages = member(holder, "messages");
+        json_object *messages = json_member(holder, "messages");
 
         if (!json_object_is_type(messages, json_type_array))
                 return false;
         for (size_t i = 0; i < json_object_array_length(messages); i++)
-                if (json_object_get_int(member(json_object_array_get_idx(messages, i), "id")) == id)
+                if (json_object_get_int(
+                            json_member(json_object_array_get_idx(messages, i), "id")) == id)
                         return true;
         return false;
 }
 
 static bool flow_says(json_object *flow, int id)
 {
-        json_object *ui = member(flow, "ui"), *nodes = member(ui, "nodes");
+        json_object *ui = json_member(flow, "ui"), *nodes = json_member(ui, "nodes");
 
         if (messages_include(ui, id))
                 return true;
@@ -272,13 +182,13 @@ static int flow_outcome(json_object *flow)
                 return KRATOS_INACTIVE;
         if (flow_says(flow, MESSAGE_FLOW_EXPIRED) || flow_says(flow, MESSAGE_FLOW_COMPLETED))
                 return KRATOS_FLOW_GONE;
-        return member(flow, "ui") ? KRATOS_DENIED : KRATOS_REFUSED;
+        return json_member(flow, "ui") ? KRATOS_DENIED : KRATOS_REFUSED;
 }
 
 /* Shape A: Kratos's own word for a status repeats it as a number. A gateway's page does not. */
 static bool is_own_word(json_object *error, unsigned status)
 {
-        json_object *code = member(error, "code");
+        json_object *code = json_member(error, "code");
 
         return json_object_is_type(code, json_type_int) &&
                json_object_get_int64(code) == (int64_t)status;
@@ -287,7 +197,7 @@ static bool is_own_word(json_object *error, unsigned status)
 /* Kratos up to 26.2 says "inactive" by 401 with the identity's id. */
 static int error_outcome(unsigned status, json_object *error)
 {
-        if (status == 401 && member(member(error, "details"), "identity_id"))
+        if (status == 401 && json_member(json_member(error, "details"), "identity_id"))
                 return KRATOS_INACTIVE;
         if (status == 403 && is_own_word(error, status))
                 return KRATOS_FORBIDDEN;
@@ -315,7 +225,7 @@ int answer_error(unsigned status, const char *body, size_t size)
                 return r;
         if (status == 400)
                 return r == 0 ? flow_outcome(answer) : KRATOS_REFUSED;
-        return error_outcome(status, r == 0 ? member(answer, "error") : NULL);
+        return error_outcome(status, r == 0 ? json_member(answer, "error") : NULL);
 }
 
 int answer_find_session(const char *body, size_t size, const char *nonce, const char *session,
@@ -324,9 +234,9 @@ int answer_find_session(const char *body, size_t size, const char *nonce, const 
         _cleanup_json_ json_object *list = NULL;
         int r;
 
-        r = parse_value(body, size, &list);
+        r = json_read(body, size, &limits, &list);
         if (r != 0)
-                return r;
+                return r == JSON_INVALID ? KRATOS_BAD_ANSWER : r;
         if (!list)
                 return KRATOS_NOT_FOUND; /* null: Kratos's empty list */
         if (!json_object_is_type(list, json_type_array))
@@ -336,10 +246,10 @@ int answer_find_session(const char *body, size_t size, const char *nonce, const 
                 json_object *entry = json_object_array_get_idx(list, i);
                 char id[UUID_LENGTH + 1];
 
-                if (!copy_uuid(member(entry, "id"), id))
+                if (!copy_uuid(json_member(entry, "id"), id))
                         return KRATOS_BAD_ANSWER;
                 if (session[0] ? strcmp(id, session) == 0
-                               : devices_have_nonce(member(entry, "devices"), nonce)) {
+                               : devices_have_nonce(json_member(entry, "devices"), nonce)) {
                         memcpy(ret, id, UUID_LENGTH + 1);
                         return KRATOS_OK;
                 }

@@ -18,7 +18,7 @@ HEADERS = {
     r"sodium.*": {"kratosd/seal.c"},
     r"ini\.h": {"kratosd/config.c"},
     r"curl/.*": {"kratosd/http-request.h", "kratosd/url.c"},
-    r"json.*": {"kratosd/answer.c", "kratosd/json.c"},
+    r"json-c/.*": {"kratosd/json.c", "kratosd/json.h"},
     r"systemd/sd-bus.*": {
         *(f"kratosd/{part}" for part in ("bus.c", "methods.c", "methods.h")),
         *(f"kratosd/operation.{suffix}" for suffix in "ch"),
