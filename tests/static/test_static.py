@@ -149,6 +149,14 @@ def test_no_goto_and_no_unfinished_business() -> None:
     assert not findings(paths, rf"\b({unfinished})\b", lambda path: (TREE / path).read_text())
 
 
+def test_rule_31_reserved_names_are_in_order() -> None:
+    """They are searched by halves."""
+    text = (TREE / "kratosd/reserved.c").read_text()
+    (table,) = re.findall(r"\bnames\[\] = \{(.*?)\};", text, re.S)
+    names = re.findall(r'"(.*?)"', table)
+    assert len(names) > 300 and names == sorted(set(names))
+
+
 def test_shell_scripts_parse() -> None:
     scripts = [TREE / name for name in ("tests/check", "tests/demo", "tests/install-packages", ".ci/run")]
     scripts += [TREE / "tests/kratos/build", TREE / "tests/lib/enter"]
