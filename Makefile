@@ -46,7 +46,9 @@ MODULE := $(filter-out $(CLIENT),$(wildcard pam_kratos/*.c))
 .PHONY: all install test fuzz clean
 all: $(BUILD)/kratosd $(BUILD)/pam_kratos.so $(BUILD)/client.so
 
-$(BUILD)/kratosd: $(call object,$(DAEMON) $(COMMON))
+# The user database is linked once there is a directory for it to answer from.
+LINKED := $(if $(wildcard kratosd/directory.c),$(DAEMON),$(filter-out kratosd/userdb%,$(DAEMON)))
+$(BUILD)/kratosd: $(call object,$(LINKED) $(COMMON))
 	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
 $(BUILD)/pam_kratos.so: $(call object,$(MODULE) common/local-users.c common/names.c common/secret.c) pam_kratos/pam_kratos.map
@@ -69,6 +71,7 @@ install: all
 	install -D -m 0644 $(BUILD)/pam_kratos.so $(DESTDIR)$(pamdir)/pam_kratos.so
 	install -D -m 0644 $(BUILD)/client.so $(DESTDIR)$(privlibdir)/client.so
 	install -D -m 0644 systemd/kratosd.service $(DESTDIR)$(unitdir)/kratosd.service
+	install -D -m 0644 systemd/kratosd-userdb.socket $(DESTDIR)$(unitdir)/kratosd-userdb.socket
 	install -D -m 0644 systemd/kratosd.sysusers $(DESTDIR)$(libdir)/sysusers.d/kratosd.conf
 	install -D -m 0644 systemd/org.kratosd1.conf $(DESTDIR)$(prefix)/share/dbus-1/system.d/org.kratosd1.conf
 	install -d -m 0755 $(DESTDIR)$(sysconfdir)/kratosd/kratosd.conf.d

@@ -8,7 +8,7 @@
 
 char *buffer_bytes(const varlink_buffer *b)
 {
-        return b->bytes + b->start;
+        return b->bytes ? b->bytes + b->start : NULL;
 }
 
 size_t buffer_size(const varlink_buffer *b)

@@ -11,8 +11,7 @@
 
 /* Bytes that one look for input may take. */
 #define RECEIVE_MIN 512
-/* New connections, and messages of one, that are dealt with before others have their turn. */
-#define ACCEPTS_PER_ROUND 16
+/* Messages of one connection that are dealt with before others have their turn. */
 #define STEPS_PER_ROUND 16
 /* How long nobody is taken on after there was no descriptor or memory for one. */
 #define PAUSE_USEC (100 * 1000)
@@ -341,24 +340,19 @@ static void take_on(varlink_connections *all, int fd)
         renew(c);
 }
 
+/* One at a time: to ask whether there is another costs as much as to be called again. */
 static int on_listen(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         varlink_connections *all = userdata;
+        int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         (void)revents;
-        for (unsigned i = 0; i < ACCEPTS_PER_ROUND; i++) {
-                int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-                if (accepted >= 0) {
-                        take_on(all, accepted);
-                } else if (errno == EAGAIN) {
-                        break;
-                } else if (errno != EINTR && errno != ECONNABORTED) {
-                        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-                        (void)sd_event_source_set_time_relative(all->pause, PAUSE_USEC);
-                        (void)sd_event_source_set_enabled(all->pause, SD_EVENT_ONESHOT);
-                        break;
-                }
+        if (accepted >= 0) {
+                take_on(all, accepted);
+        } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+                (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+                (void)sd_event_source_set_time_relative(all->pause, PAUSE_USEC);
+                (void)sd_event_source_set_enabled(all->pause, SD_EVENT_ONESHOT);
         }
         return 0;
 }
