@@ -46,9 +46,7 @@ MODULE := $(filter-out $(CLIENT),$(wildcard pam_kratos/*.c))
 .PHONY: all install test fuzz clean
 all: $(BUILD)/kratosd $(BUILD)/pam_kratos.so $(BUILD)/client.so
 
-# The user database is linked once there is a directory for it to answer from.
-LINKED := $(if $(wildcard kratosd/directory.c),$(DAEMON),$(filter-out kratosd/userdb%,$(DAEMON)))
-$(BUILD)/kratosd: $(call object,$(LINKED) $(COMMON))
+$(BUILD)/kratosd: $(call object,$(DAEMON) $(COMMON))
 	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
 $(BUILD)/pam_kratos.so: $(call object,$(MODULE) common/local-users.c common/names.c common/secret.c) pam_kratos/pam_kratos.map
