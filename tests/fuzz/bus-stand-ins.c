@@ -9,7 +9,8 @@
 #include <time.h>
 
 #include "common/interface.h"
-#include "kratosd/account.h"
+#include "kratosd/account-check.h"
+#include "kratosd/adoption.h"
 #include "kratosd/kratos.h"
 #include "kratosd/lifeline.h"
 #include "kratosd/log.h"
@@ -55,8 +56,9 @@ unsigned take(unsigned limit)
 
 /* Accounts: alice and bob. */
 
-int account_find(const char *name, local_user *ret)
+int account_find(accounts *a, const char *name, local_user *ret)
 {
+        (void)a;
         if (!user_name_is_valid(name) || (strcmp(name, "alice") != 0 && strcmp(name, "bob") != 0))
                 return VERDICT_UNKNOWN_USER;
         *ret = (local_user){ .uid = name[0] == 'a' ? 1000 : 1001, .identity = UUID };
@@ -64,21 +66,141 @@ int account_find(const char *name, local_user *ret)
 }
 
 int account_identity(
-        store *s, const char *name, const local_user *account, char ret[static UUID_LENGTH + 1])
+        accounts *a, const char *name, const local_user *account, char ret[static UUID_LENGTH + 1])
 {
-        (void)s;
+        (void)a;
         (void)name;
         memcpy(ret, account->identity, UUID_LENGTH + 1);
         return 0;
 }
 
-int account_accept(store *s, const char *name, const local_user *account, const kratos_login *login,
-        const char **ret_reason)
+int account_accept(accounts *a, const char *name, const local_user *account,
+        const kratos_login *login, const char **ret_reason)
 {
-        (void)s;
+        (void)a;
         (void)name;
         *ret_reason = "wrong-identity";
         return strcmp(account->identity, login->identity) == 0 ? 0 : VERDICT_NOT_ALLOWED;
+}
+
+/* A name that is not known: the answer comes at once, or later, or never. */
+
+struct lookup {
+        lookup_done done;
+        void *userdata;
+        sd_event_source *timer;
+};
+
+static int on_lookup(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        lookup *one = userdata;
+        lookup_done done = one->done;
+        void *data = one->userdata;
+
+        (void)source;
+        (void)usec;
+        lookup_cancel(one);
+        done(data);
+        return 0;
+}
+
+lookup *lookup_cancel(lookup *one)
+{
+        if (one)
+                sd_event_source_disable_unref(one->timer);
+        free(one);
+        return NULL;
+}
+
+int account_look_up(accounts *a, const char *name, lookup_done done, void *userdata, lookup **ret)
+{
+        lookup *one;
+
+        (void)a;
+        if (!user_name_is_valid(name) || take(2) == 0)
+                return LOOKUP_NOTHING;
+        one = calloc(1, sizeof(lookup));
+        require(one != NULL);
+        one->done = done;
+        one->userdata = userdata;
+        require(sd_event_add_time_relative(event, &one->timer, CLOCK_MONOTONIC, take(2) * 1000, 1,
+                        on_lookup, one) >= 0);
+        *ret = one;
+        return LOOKUP_WAITING;
+}
+
+void lookups_forget(lookups *l)
+{
+        (void)l;
+}
+
+/* A verdict on an account, likewise. */
+
+struct account_check {
+        account_checked done;
+        void *userdata;
+        sd_event_source *timer;
+};
+
+account_check *account_check_cancel(account_check *check)
+{
+        if (check)
+                sd_event_source_disable_unref(check->timer);
+        free(check);
+        return NULL;
+}
+
+static int on_check(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        account_check *check = userdata;
+        account_checked done = check->done;
+        void *data = check->userdata;
+
+        (void)source;
+        (void)usec;
+        account_check_cancel(check);
+        done((int)take(VERDICT_INVALID), NULL, data);
+        return 0;
+}
+
+int account_check_begin(accounts *a, const char *name, const local_user *account,
+        const char *service, const char *rhost, account_checked done, void *userdata,
+        account_check **ret)
+{
+        account_check *check;
+
+        (void)a;
+        (void)account;
+        require(user_name_is_valid(name) && context_field_is_valid(service) &&
+                context_field_is_valid(rhost));
+        *ret = NULL;
+        if (take(2) == 0) {
+                done((int)take(VERDICT_INVALID), take(2) ? "A sentence." : NULL, userdata);
+                return 0;
+        }
+        check = calloc(1, sizeof(account_check));
+        require(check != NULL);
+        check->done = done;
+        check->userdata = userdata;
+        require(sd_event_add_time_relative(
+                        event, &check->timer, CLOCK_MONOTONIC, 0, 1, on_check, check) >= 0);
+        *ret = check;
+        return 0;
+}
+
+int adopt_by_hand(directory *d, store *s, const char *name, const char *identity)
+{
+        (void)d;
+        (void)s;
+        require(user_name_is_valid(name) && uuid_is_valid(identity));
+        return take(2) ? ADOPTION_REFUSED : 0;
+}
+
+int adoption_unpin(store *s, const char *name)
+{
+        (void)s;
+        require(user_name_is_valid(name));
+        return take(2) ? -ENOENT : 0;
 }
 
 /* The store: a table of rows. */

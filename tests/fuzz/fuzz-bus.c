@@ -42,6 +42,7 @@ static unsigned n_calls;
 static char ids[2][ID_LENGTH + 1]; /* the last login and session that were told of */
 static sd_bus *server, *client;
 static operations faces[2];
+static accounts none;
 static sealer *token_key;
 
 /* The caller's side. */
@@ -336,9 +337,9 @@ static void begin(void)
         logins *l = NULL;
 
         require(sessions_new(event, NULL, NULL, &s) == 0 &&
-                logins_new(event, NULL, token_key, NULL, NULL, s, &l) == 0);
-        faces[0] = (operations){ .logins = l, .sessions = s, .root_only = true };
-        faces[1] = (operations){ .logins = l, .sessions = s };
+                logins_new(event, &none, token_key, NULL, NULL, s, &l) == 0);
+        faces[0] = (operations){ .accounts = &none, .logins = l, .sessions = s, .root_only = true };
+        faces[1] = (operations){ .accounts = &none, .logins = l, .sessions = s };
         n_calls = 0;
         memset(ids, 0, sizeof(ids));
 }
