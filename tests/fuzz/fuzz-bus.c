@@ -188,6 +188,8 @@ static void check_success(const call *c, sd_bus_message *m)
                         (strcmp(c->user, "bob") == 0 && (c->manager || c->caller == 1001)));
         if (strcmp(c->method, "Answer") == 0)
                 require(c->good_memfd && grants-- > 0);
+        if (strcmp(c->method, "AddAccount") == 0 || strcmp(c->method, "Unpin") == 0)
+                require(c->manager);
         if (strcmp(c->method, "OpenSession") == 0) {
                 require(c->manager && sd_bus_message_read(m, "s", &first) > 0);
                 require(id_is_valid(first));
@@ -293,7 +295,8 @@ static void make_call(void)
                 const char *signature;
         } methods[] = { { "BeginLogin", "sa" }, { "Answer", "sh" }, { "CancelLogin", "s" },
                 { "CheckAccount", "sa" }, { "OpenSession", "ssa" }, { "CloseSession", "s" },
-                { "Answer", "sv" }, { "BeginLogin", "ssh" }, { "Nothing", "" } };
+                { "Answer", "sv" }, { "BeginLogin", "ssh" }, { "Nothing", "" },
+                { "AddAccount", "ss" }, { "Unpin", "s" } };
         static const uid_t uids[] = { 0, 1000, 1001, 65534, (uid_t)-1, 0, 0, 0 };
         unsigned which = take(sizeof(methods) / sizeof(methods[0]));
         call *c = calls + n_calls++;
