@@ -159,6 +159,8 @@ static int examine(candidate *c, const char **ret_why)
 {
         int r;
 
+        if (c->identity->has_nul)
+                return refuse(ret_why, "a NUL is in its metadata or traits");
         if (c->identity->two_documents)
                 return refuse(ret_why, "both metadata_public and metadata_admin have a posix "
                                        "object: which counts?");

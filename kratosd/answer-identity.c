@@ -145,7 +145,10 @@ int answer_identity(
         r = json_read_object(body, size, &limits, &object);
         if (r != 0)
                 return r < 0 ? r : KRATOS_BAD_ANSWER;
-        return read_identity(object, traits, ret);
+        r = read_identity(object, traits, ret);
+        if (r == KRATOS_OK)
+                ret->has_nul = json_has_nul(body, size);
+        return r;
 }
 
 /* Identities of one list, all of which are owned. */
@@ -193,6 +196,9 @@ int answer_identities(const char *body, size_t size, const identity_traits *trai
         r = json_read(body, size, &limits, &list);
         if (r != 0)
                 return r < 0 ? r : KRATOS_BAD_ANSWER;
+        /* In whose identity it is must be found out one by one. */
+        if (json_has_nul(body, size))
+                return KRATOS_BAD_ANSWER;
         if (!list)
                 return KRATOS_OK; /* null: Kratos's empty list */
         if (!json_object_is_type(list, json_type_array))

@@ -19,8 +19,9 @@ typedef struct kratos_identity {
         char id[UUID_LENGTH + 1];
         bool active;
         char schema[SCHEMA_ID_MAX + 1];
-        char *document;                     /* its JSON text, or NULL: it has none */
-        bool two_documents;                 /* both kinds of metadata have one: which counts? */
+        char *document;     /* its JSON text, or NULL: it has none */
+        bool two_documents; /* both kinds of metadata have one: which counts? */
+        bool has_nul; /* somewhere in it: json-c cuts names there, so what they are is not known */
         char trait_name[USER_NAME_MAX + 1]; /* "" where the traits give no valid name */
         char claims[USER_NAME_MAX +
                     1]; /* the name that it would have here; "" where none is valid */

@@ -239,6 +239,11 @@ static void on_identities(int outcome, void *userdata)
                         remember(l, q->name);
                 else if (r < 0)
                         log_message(LOG_ERR, "%s cannot be looked up: %s", q->name, strerror(-r));
+        } else if (outcome == KRATOS_BAD_ANSWER) {
+                /* Somebody's identity may be what makes it so: that silences nobody else's. */
+                log_message(LOG_WARNING, "What Kratos says of the name %s is no list of identities",
+                        q->name);
+                remember(l, q->name);
         } else {
                 l->silent_until = boottime_usec() + SILENCE_USEC;
         }

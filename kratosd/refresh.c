@@ -106,6 +106,9 @@ static void on_one(int outcome, const kratos_identity *identity, void *userdata)
                 n = take(r, identity);
         else if (outcome == KRATOS_NOT_FOUND)
                 n = adoption_end(r->owner->store, r->ids[r->asked]);
+        else if (outcome == KRATOS_BAD_ANSWER)
+                log_message(LOG_WARNING, "What Kratos says of the identity %s is no identity",
+                        r->ids[r->asked]);
         else
                 return retry(r);
         if (n < 0)
@@ -163,10 +166,8 @@ static void on_batch(int outcome, void *userdata)
                 return wake_in(r, STEP_USEC);
         }
         if (outcome == KRATOS_BAD_ANSWER) {
-                log_message(LOG_WARNING, "What Kratos says of the identity %s is no identity",
-                        r->ids[0]);
                 r->batch = IDENTITIES_MAX;
-                return go_on(r);
+                return ask_next(r);
         }
         retry(r);
 }
