@@ -126,7 +126,7 @@ static int put_row(store *s, const account_row *row)
 
 int store_begin(store *s)
 {
-        int r = s->transactions == 0 ? run_plain(s, BEGIN) : 0;
+        int r = run_plain(s, s->transactions == 0 ? BEGIN : BEGIN_WITHIN);
 
         if (r == 0)
                 s->transactions++;
@@ -135,19 +135,18 @@ int store_begin(store *s)
 
 int store_end(store *s, int result)
 {
-        int r;
+        bool outermost = --s->transactions == 0;
+        int r = result;
 
-        if (result < 0)
-                s->failed = result;
-        if (--s->transactions > 0)
-                return result;
-        r = s->failed;
-        s->failed = 0;
+        if (r >= 0)
+                r = run_plain(s, outermost ? COMMIT : COMMIT_WITHIN);
         if (r == 0)
-                r = run_plain(s, COMMIT);
-        /* One that cannot be rolled back is not there any more: the file was closed meanwhile. */
-        if (r < 0)
-                (void)run_plain(s, ROLLBACK);
+                return result;
+        /* One that cannot be rolled back is not there any more: SQLite has done it for a full disk,
+         * or the file was closed meanwhile. */
+        (void)run_plain(s, outermost ? ROLLBACK : ROLLBACK_WITHIN);
+        if (!outermost)
+                (void)run_plain(s, COMMIT_WITHIN);
         return r;
 }
 

@@ -29,6 +29,9 @@ enum statement {
         BEGIN,
         COMMIT,
         ROLLBACK,
+        BEGIN_WITHIN,
+        COMMIT_WITHIN,
+        ROLLBACK_WITHIN,
         FIND_PIN,
         FIND_PINNED,
         ADD_PIN,
@@ -72,7 +75,6 @@ struct store {
         int64_t retry;         /* not opened again before */
         int opened;            /* -errno of the last try */
         unsigned transactions; /* begun and not ended, one within another */
-        int failed;            /* -errno of one of them: the outermost is rolled back */
 };
 
 /* The statement, of an open file; opens it first where that failed before. -errno. */
