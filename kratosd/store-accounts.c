@@ -11,6 +11,14 @@ void account_row_done(account_row *row)
         row->document = NULL;
 }
 
+/* What is no number of a user or group becomes one that nobody has (rule 37). */
+static uid_t read_number(sqlite3_stmt *statement, int column)
+{
+        int64_t number = sqlite3_column_int64(statement, column);
+
+        return number < 0 || number >= (uid_t)-1 ? (uid_t)-1 : (uid_t)number;
+}
+
 /* Reads a row whose document belongs to the statement. */
 static account_row read_account(sqlite3_stmt *statement)
 {
@@ -18,11 +26,8 @@ static account_row read_account(sqlite3_stmt *statement)
 
         store_column(statement, 0, row.identity, sizeof(row.identity));
         store_column(statement, 1, row.name, sizeof(row.name));
-        /* What is no number of a user becomes one that no user has (rule 37). */
-        int64_t uid = sqlite3_column_int64(statement, 2), gid = sqlite3_column_int64(statement, 3);
-
-        row.uid = uid < 0 || uid >= (uid_t)-1 ? (uid_t)-1 : (uid_t)uid;
-        row.gid = gid < 0 || gid >= (gid_t)-1 ? (gid_t)-1 : (gid_t)gid;
+        row.uid = read_number(statement, 2);
+        row.gid = read_number(statement, 3);
         row.refused = sqlite3_column_int(statement, 4) != 0;
         row.document = (char *)sqlite3_column_text(statement, 5);
         return row;
@@ -220,7 +225,7 @@ int store_each_group(
                 char group[USER_NAME_MAX + 1];
 
                 store_column(statement, 0, group, sizeof(group));
-                r = each(group, (gid_t)sqlite3_column_int64(statement, 1), userdata);
+                r = each(group, read_number(statement, 1), userdata);
                 if (r != 0)
                         store_done(statement);
         }
@@ -292,7 +297,7 @@ int store_find_number(store *s, const char *owner, uid_t *ret)
         r = store_first(s, statement);
         if (r < 0)
                 return r;
-        *ret = (uid_t)sqlite3_column_int64(statement, 0);
+        *ret = read_number(statement, 0);
         store_done(statement);
         return 0;
 }

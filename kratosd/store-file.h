@@ -95,5 +95,6 @@ int store_failed(store *s, int code);
 /* Binds a text that stays where it is until the statement has run. */
 void store_bind(sqlite3_stmt *statement, int index, const char *text);
 
-/* Reads a column into a buffer: cut to its size, and "" for NULL. */
+/* Reads a column into a buffer: "" for NULL, and for what it does not hold whole, which is nothing
+ * that this daemon has written. */
 void store_column(sqlite3_stmt *statement, int column, char *ret, size_t size);
