@@ -18,6 +18,8 @@ typedef struct candidate {
         account_row row;
 } candidate;
 
+#define OUTSIDE "a number of its is outside UIDRange= and AllowUIDs="
+
 static int refuse(const char **ret_why, const char *why)
 {
         *ret_why = why;
@@ -72,6 +74,8 @@ static int find_name(candidate *c, const char **ret_why)
                         "--unpin it");
         if (r < 0 && r != -ENOENT)
                 return r;
+        if (r == -ENOENT && (r = store_find_group(c->store, name)) != -ENOENT)
+                return r < 0 ? r : refuse(ret_why, "its name is a group's here");
         memcpy(c->row.name, name, strlen(name) + 1);
         return 0;
 }
@@ -87,7 +91,7 @@ static int claim(candidate *c, const char *owner, uid_t number, const char **ret
         int r;
 
         if (!directory_allows_number(c->directory, number))
-                return refuse(ret_why, "a number of its is outside UIDRange= and AllowUIDs=");
+                return refuse(ret_why, OUTSIDE);
         r = number_claim(c->store, owner, number);
         if (r == NUMBER_TAKEN)
                 return refuse(ret_why, "a number of its belongs to somebody else here");
@@ -110,7 +114,12 @@ static int find_number(
         }
         r = number_find(c->store, owner, range->uid_range.first, range->uid_range.last, is_free,
                 c->directory, ret);
-        return r == NUMBER_NONE ? refuse(ret_why, "UIDRange= has no number left for it") : r;
+        if (r == NUMBER_NONE)
+                return refuse(ret_why, "UIDRange= has no number left for it");
+        /* One of before may be from a range that is not given any more. */
+        if (r == 0 && !directory_allows_number(c->directory, *ret))
+                return refuse(ret_why, OUTSIDE);
+        return r;
 }
 
 static int find_uid(candidate *c, const char **ret_why)
@@ -210,6 +219,24 @@ static bool is_unchanged(const candidate *c, const account_row *before)
                strcmp(before->document, c->text) == 0;
 }
 
+/* Makes it an account, or finds why it cannot be one: then it has taken no name and no number. */
+static int make(candidate *c, const account_row *before, const char **ret_why)
+{
+        int r = store_begin(c->store), ended;
+
+        if (r < 0)
+                return r;
+        r = examine(c, ret_why);
+        if (r == 0 && !is_unchanged(c, before)) {
+                c->row.document = (char *)c->text;
+                r = put(c);
+        }
+        if (r == -EEXIST)
+                r = refuse(ret_why, "its name or number is another account's");
+        ended = store_end(c->store, r == ADOPTION_REFUSED ? -ECANCELED : r);
+        return r == 0 ? ended : r;
+}
+
 /* Whatever becomes of it, this is what Kratos says of it now. */
 static int note_standing(candidate *c)
 {
@@ -235,15 +262,9 @@ static int take(candidate *c)
         c->text = c->identity->document ? c->identity->document : "{}";
         r = note_standing(c);
         if (r == 0)
-                r = examine(c, &why);
+                r = make(c, &before, &why);
         if (r == ADOPTION_REFUSED)
                 return put_refused(c, &before, why);
-        if (r < 0 || is_unchanged(c, &before))
-                return r;
-        c->row.document = (char *)c->text;
-        r = put(c);
-        if (r == -EEXIST)
-                return put_refused(c, &before, "its name or number is another account's");
         if (r == 0 && !before.document)
                 log_message(LOG_INFO, "%s is an account: identity %s, uid %u", c->row.name,
                         c->row.identity, c->row.uid);
@@ -277,23 +298,36 @@ int adoption_end(store *s, const char *identity)
         return store_delete_account(s, identity);
 }
 
+/* Pins a name. ADOPTION_REFUSED where it or the identity is pinned otherwise. */
+static int pin_by_hand(store *s, const char *name, const char *identity)
+{
+        char owner[UUID_LENGTH + 1];
+        int r = store_find_pin(s, name, owner);
+
+        if (r == 0)
+                return strcmp(owner, identity) == 0 ? 0 : ADOPTION_REFUSED;
+        if (r == -ENOENT)
+                r = store_add_pin(s, name, identity);
+        return r == -EEXIST ? ADOPTION_REFUSED : r;
+}
+
 int adopt_by_hand(directory *d, store *s, const char *name, const char *identity)
 {
         kratos_identity claimed = { .active = true, .document = (char *)"{}" };
-        char owner[UUID_LENGTH + 1];
-        int r = store_begin(s);
+        _cleanup_account_row_ account_row row = { 0 };
+        int r = store_begin(s), ended;
 
         if (r < 0)
                 return r;
         memcpy(claimed.id, identity, sizeof(claimed.id));
-        r = store_find_pin(s, name, owner);
-        if (r == -ENOENT)
-                r = store_add_pin(s, name, identity);
+        r = pin_by_hand(s, name, identity);
+        /* Where there is an account, Kratos has said more of it than its name. */
         if (r == 0)
+                r = store_find_account_identity(s, identity, &row);
+        if (r == -ENOENT)
                 r = adopt(d, s, &claimed);
-        if (r == -EEXIST)
-                r = ADOPTION_REFUSED; /* the identity has another name here */
-        return store_end(s, r);
+        ended = store_end(s, r == ADOPTION_REFUSED ? -ECANCELED : r);
+        return r == 0 ? ended : r;
 }
 
 int adoption_unpin(store *s, const char *name)

@@ -252,13 +252,18 @@ int directory_find_uid(directory *d, uid_t uid, directory_user **ret)
         return take_row(d, store_find_account_uid(d->store, uid, &row), &row, ret);
 }
 
-/* Whether a group that documents name may be one here. 1, 0, -errno. */
+/* Whether a group that documents name may be one here. 1, 0, -errno. One that is called like a user
+ * of ours is not: its members would be in that user's own group. */
 static int group_may_exist(directory *d, const char *name, gid_t gid)
 {
-        int by_name, by_gid;
+        _cleanup_account_row_ account_row namesake = { 0 };
+        int by_name, by_gid, r;
 
         if (!user_name_is_valid(name) || name_is_reserved(name) || !directory_allows_number(d, gid))
                 return 0;
+        r = store_find_account(d->store, name, &namesake);
+        if (r != -ENOENT)
+                return r;
         by_name = local_group_exists(d->local, name);
         by_gid = local_gid_exists(d->local, gid);
         if (by_name < 0 || by_gid < 0)
@@ -390,14 +395,18 @@ int directory_each_group(directory *d, directory_each_group_t callback, void *us
 }
 
 /* A membership of a group of Kratos's: in that group, if this host may have it, and in those that
- * the configuration makes of it. */
+ * the configuration makes of it. A member who may not be served is none: a local user of the same
+ * name would be one instead. */
 static int on_membership(const char *user, const char *group, void *userdata)
 {
         const each *e = userdata;
         const word_list *local = config_local_groups(e->directory->config, group);
+        _cleanup_user_ directory_user *member = NULL;
         directory_group own;
-        int r = 0;
+        int r = directory_find_user(e->directory, user, &member);
 
+        if (r != 0)
+                return r < 0 ? r : 0;
         if (!e->group_wanted || strcmp(group, e->group_wanted) == 0) {
                 r = find_shared_group(e->directory, group, &own);
                 if (r == 0)
@@ -440,14 +449,8 @@ int directory_each_membership(directory *d, const char *user, const char *group,
         each e = {
                 .directory = d, .membership = callback, .group_wanted = group, .userdata = userdata
         };
-        _cleanup_user_ directory_user *u = NULL;
-        int r;
 
-        if (!user)
-                return group ? each_member(&e)
-                             : store_each_membership(d->store, NULL, NULL, on_membership, &e);
-        r = directory_find_user(d, user, &u);
-        if (r != 0)
-                return r < 0 ? r : 0;
+        if (!user && group)
+                return each_member(&e);
         return store_each_membership(d->store, user, NULL, on_membership, &e);
 }

@@ -11,6 +11,14 @@ void account_row_done(account_row *row)
         row->document = NULL;
 }
 
+/* What is no number of a user or group becomes one that nobody has (rule 37). */
+static uid_t read_number(sqlite3_stmt *statement, int column)
+{
+        int64_t number = sqlite3_column_int64(statement, column);
+
+        return number < 0 || number >= (uid_t)-1 ? (uid_t)-1 : (uid_t)number;
+}
+
 /* Reads a row whose document belongs to the statement. */
 static account_row read_account(sqlite3_stmt *statement)
 {
@@ -18,11 +26,8 @@ static account_row read_account(sqlite3_stmt *statement)
 
         store_column(statement, 0, row.identity, sizeof(row.identity));
         store_column(statement, 1, row.name, sizeof(row.name));
-        /* What is no number of a user becomes one that no user has (rule 37). */
-        int64_t uid = sqlite3_column_int64(statement, 2), gid = sqlite3_column_int64(statement, 3);
-
-        row.uid = uid < 0 || uid >= (uid_t)-1 ? (uid_t)-1 : (uid_t)uid;
-        row.gid = gid < 0 || gid >= (gid_t)-1 ? (gid_t)-1 : (gid_t)gid;
+        row.uid = read_number(statement, 2);
+        row.gid = read_number(statement, 3);
         row.refused = sqlite3_column_int(statement, 4) != 0;
         row.document = (char *)sqlite3_column_text(statement, 5);
         return row;
@@ -126,7 +131,7 @@ static int put_row(store *s, const account_row *row)
 
 int store_begin(store *s)
 {
-        int r = s->transactions == 0 ? run_plain(s, BEGIN) : 0;
+        int r = run_plain(s, s->transactions == 0 ? BEGIN : BEGIN_WITHIN);
 
         if (r == 0)
                 s->transactions++;
@@ -135,19 +140,18 @@ int store_begin(store *s)
 
 int store_end(store *s, int result)
 {
-        int r;
+        bool outermost = --s->transactions == 0;
+        int r = result;
 
-        if (result < 0)
-                s->failed = result;
-        if (--s->transactions > 0)
-                return result;
-        r = s->failed;
-        s->failed = 0;
+        if (r >= 0)
+                r = run_plain(s, outermost ? COMMIT : COMMIT_WITHIN);
         if (r == 0)
-                r = run_plain(s, COMMIT);
-        /* One that cannot be rolled back is not there any more: the file was closed meanwhile. */
-        if (r < 0)
-                (void)run_plain(s, ROLLBACK);
+                return result;
+        /* One that cannot be rolled back is not there any more: SQLite has done it for a full disk,
+         * or the file was closed meanwhile. */
+        (void)run_plain(s, outermost ? ROLLBACK : ROLLBACK_WITHIN);
+        if (!outermost)
+                (void)run_plain(s, COMMIT_WITHIN);
         return r;
 }
 
@@ -221,7 +225,7 @@ int store_each_group(
                 char group[USER_NAME_MAX + 1];
 
                 store_column(statement, 0, group, sizeof(group));
-                r = each(group, (gid_t)sqlite3_column_int64(statement, 1), userdata);
+                r = each(group, read_number(statement, 1), userdata);
                 if (r != 0)
                         store_done(statement);
         }
@@ -293,7 +297,7 @@ int store_find_number(store *s, const char *owner, uid_t *ret)
         r = store_first(s, statement);
         if (r < 0)
                 return r;
-        *ret = (uid_t)sqlite3_column_int64(statement, 0);
+        *ret = read_number(statement, 0);
         store_done(statement);
         return 0;
 }

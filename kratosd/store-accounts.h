@@ -28,7 +28,8 @@ typedef struct standing {
 } standing;
 
 /* What is changed between these two is on disk as a whole, or not at all: the latter if the result
- * that is given to store_end is an -errno, which it then returns. May be nested. */
+ * that is given to store_end is an -errno. It returns the result, or why the change could not be
+ * made. May be nested: what is within another and fails undoes itself alone. */
 int store_begin(store *s);
 int store_end(store *s, int result);
 

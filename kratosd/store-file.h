@@ -29,6 +29,9 @@ enum statement {
         BEGIN,
         COMMIT,
         ROLLBACK,
+        BEGIN_WITHIN,
+        COMMIT_WITHIN,
+        ROLLBACK_WITHIN,
         FIND_PIN,
         FIND_PINNED,
         ADD_PIN,
@@ -72,7 +75,6 @@ struct store {
         int64_t retry;         /* not opened again before */
         int opened;            /* -errno of the last try */
         unsigned transactions; /* begun and not ended, one within another */
-        int failed;            /* -errno of one of them: the outermost is rolled back */
 };
 
 /* The statement, of an open file; opens it first where that failed before. -errno. */
@@ -93,5 +95,6 @@ int store_failed(store *s, int code);
 /* Binds a text that stays where it is until the statement has run. */
 void store_bind(sqlite3_stmt *statement, int index, const char *text);
 
-/* Reads a column into a buffer: cut to its size, and "" for NULL. */
+/* Reads a column into a buffer: "" for NULL, and for what it does not hold whole, which is nothing
+ * that this daemon has written. */
 void store_column(sqlite3_stmt *statement, int column, char *ret, size_t size);

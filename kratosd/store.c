@@ -272,8 +272,13 @@ int store_first(store *s, sqlite3_stmt *statement)
 void store_column(sqlite3_stmt *statement, int column, char *ret, size_t size)
 {
         const unsigned char *text = sqlite3_column_text(statement, column);
+        size_t length = (size_t)sqlite3_column_bytes(statement, column);
 
-        snprintf(ret, size, "%s", text ? (const char *)text : "");
+        if (!text || length >= size || memchr(text, 0, length))
+                length = 0;
+        if (length > 0)
+                memcpy(ret, text, length);
+        ret[length] = '\0';
 }
 
 void store_tidy(store *s)

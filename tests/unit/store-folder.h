@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "kratosd/log.h"
-#include "kratosd/store.h"
+#include "kratosd/store-accounts.h"
 
 #define ID(digit) "0123456789abcdef0123456789abcde" digit
 #define UUID "11111111-2222-4333-8444-555555555555"
