@@ -25,6 +25,8 @@ ENDPOINTS = [
     ("sessions", "GET", r"/sessions"),
     ("session", "DELETE", r"/sessions/([^/]+)"),
     ("admin-sessions", "GET", r"/admin/identities/([^/]+)/sessions"),
+    ("identities", "GET", r"/admin/identities"),
+    ("identity", "GET", r"/admin/identities/([^/]+)"),
     ("admin-session", "DELETE", r"/admin/sessions/([^/]+)"),
 ]
 
