@@ -6,6 +6,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from world.processes import Service, memory_kib
 
 PROGRAM = "/usr/sbin/kratosd"
 SOCKET = Path("/run/dbus/system_bus_socket")
-USERDB = Path("/run/systemd/userdb")
+USERDB = Path("/run/systemd/userdb/org.kratosd1")
 DROP_INS = ETC / "kratosd.conf.d"
 SANITIZER_REPORT = re.compile(
     r"^.*(?:ERROR: \w+Sanitizer|runtime error:|Sanitizer has encountered).*$", re.M
@@ -112,9 +113,6 @@ class Daemon(Service):
             folder.mkdir(parents=True, exist_ok=True)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
             os.chmod(folder, int(settings.get(mode, ["0755"])[-1], 8))
-        # systemd makes the socket here; a daemon without systemd does it itself, if it may.
-        USERDB.mkdir(parents=True, exist_ok=True)
-        os.chown(USERDB, owner.pw_uid, owner.pw_gid)
 
     def _environment(self, settings: dict[str, list[str]], further: dict[str, str]) -> dict[str, str]:
         watchdog = settings.get("WatchdogSec", ["0s"])[-1].removesuffix("s")
@@ -129,6 +127,8 @@ class Daemon(Service):
             "RUNTIME_DIRECTORY": str(RUNTIME),
             "CONFIGURATION_DIRECTORY": str(ETC),
             "INVOCATION_ID": os.urandom(16).hex(),
+            "LISTEN_FDS": "1",
+            "LISTEN_FDNAMES": "userdb",
         }
         if int(watchdog):
             env["WATCHDOG_USEC"] = str(int(watchdog) * 1_000_000)
@@ -156,7 +156,27 @@ class Daemon(Service):
         settings = unit()
         self._folders(settings)
         umask = int(settings.get("UMask", ["0022"])[-1], 8)
-        self.spawn(self._argv(settings), env=self._environment(settings, environment), umask=umask)
+        with self._userdb_socket() as listener:
+            fd = listener.fileno()
+            # systemd passes descriptors from 3 on, and says to which process (sd_listen_fds(3)).
+            pass_on = f'[ {fd} = 3 ] || exec 3<&{fd} {fd}<&-; LISTEN_PID=$$ exec "$@"'
+            self.spawn(
+                ["bash", "-c", pass_on, "bash", *self._argv(settings)],
+                env=self._environment(settings, environment),
+                umask=umask,
+                pass_fds=(fd,),
+            )
+
+    @staticmethod
+    def _userdb_socket() -> socket.socket:
+        """As kratosd-userdb.socket makes it: in a folder in which kratosd itself could not."""
+        USERDB.parent.mkdir(parents=True, exist_ok=True)
+        USERDB.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(USERDB))
+        os.chmod(USERDB, 0o666)
+        listener.listen(128)
+        return listener
 
     def start(self, timeout: float = 10.0, **environment: str) -> None:
         """Starts it, and returns when it is ready."""
@@ -197,6 +217,7 @@ class Daemon(Service):
         """SIGTERM. A status other than 0, and a sanitizer's report, are failures."""
         was_running = self.running
         status = super().stop(timeout)
+        USERDB.unlink(missing_ok=True)
         self.check_reports()
         assert not was_running or status == 0, f"kratosd ended with {status}:\n{self.log()[-4000:]}"
         return status
