@@ -220,7 +220,7 @@ lookup *lookup_cancel(lookup *one)
 }
 
 /* Ends the look-ups of a name, or with NULL all. */
-static void end_lookups(lookups *l, const char *name)
+__attribute__((unused)) static void end_lookups(lookups *l, const char *name)
 {
         for (size_t i = 0; i < LOOKUPS_MAX; i++) {
                 lookup one;
