@@ -40,7 +40,7 @@ object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 COMMON := $(wildcard common/*.c)
 DAEMON := $(filter-out $(if $(SANITIZE),kratosd/erase.c),$(wildcard kratosd/*.c))
 DAEMON_PARTS := $(filter-out kratosd/main.c kratosd/erase.c,$(DAEMON))
-CLIENT := pam_kratos/client.c pam_kratos/connection.c
+CLIENT := pam_kratos/client.c pam_kratos/connection.c pam_kratos/hand-over.c
 MODULE := $(filter-out $(CLIENT),$(wildcard pam_kratos/*.c))
 
 .PHONY: all install test fuzz clean
@@ -53,7 +53,7 @@ $(BUILD)/pam_kratos.so: $(call object,$(MODULE) common/local-users.c common/name
 	$(CC) $(BASE_LDFLAGS) -shared -Wl,--version-script=pam_kratos/pam_kratos.map $(LDFLAGS) \
 		-o $@ $(filter %.o,$^) -lpam
 
-$(BUILD)/client.so: $(call object,$(CLIENT) common/names.c common/local-users.c) pam_kratos/client.map
+$(BUILD)/client.so: $(call object,$(CLIENT) common/names.c common/local-users.c common/secret.c) pam_kratos/client.map
 	$(CC) $(BASE_LDFLAGS) -shared -Wl,--version-script=pam_kratos/client.map $(LDFLAGS) \
 		-o $@ $(filter %.o,$^) $(shell $(PKG_CONFIG) --libs libsystemd)
 

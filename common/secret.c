@@ -82,6 +82,20 @@ int secret_append_string(secret *s, const char *string)
         return secret_append(s, string, strlen(string));
 }
 
+int secret_read(secret *s, int fd)
+{
+        ssize_t n;
+
+        do
+                n = read(fd, s->data + s->size, s->capacity - s->size);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        s->size += (size_t)n;
+        s->data[s->size] = '\0';
+        return 0;
+}
+
 int secret_copy(const secret *s, secret **ret)
 {
         _cleanup_secret_ secret *copy = NULL;

@@ -30,6 +30,10 @@ int secret_append(secret *s, const void *bytes, size_t size);
 /* Appends a NUL-terminated string. As secret_append. */
 int secret_append_string(secret *s, const char *string);
 
+/* Appends what one read(2) of a descriptor gives, up to the capacity; 0 bytes are no error. -errno.
+ */
+int secret_read(secret *s, int fd);
+
 /* Makes a copy, with no room to grow. -ENOMEM. */
 int secret_copy(const secret *s, secret **ret);
 

@@ -96,6 +96,11 @@ static int begin_connecting(bus_face *f)
         r = sd_bus_set_bus_client(f->bus, true);
         if (r < 0)
                 return r;
+        /* A descriptor of anybody's could make us wait where it is closed, which sd-bus does before
+         * we see the message. The bus delivers none to who has not asked for them. */
+        r = sd_bus_negotiate_fds(f->bus, f->kind == BUS_MANAGER);
+        if (r < 0)
+                return r;
         r = sd_bus_set_method_call_timeout(f->bus, DRIVER_TIMEOUT_USEC);
         if (r < 0)
                 return r;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "account.h"
+#include "answer-pipe.h"
 #include "log.h"
 #include "timespan.h"
 
@@ -16,10 +17,20 @@
 /* A flow in stock that is older says that the connections to Kratos may have gone cold. */
 #define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
 
+/* The way on which a person's answers come. */
+static void close_pipe(login *l)
+{
+        if (l->pipe < 0)
+                return;
+        answer_pipe_remove(l->id);
+        close(TAKE_FD(l->pipe));
+}
+
 login *login_free(login *l)
 {
         if (!l)
                 return NULL;
+        close_pipe(l);
         fetch_leave(l->fetch);
         kratos_cancel(l->post);
         secret_free(l->answer);
@@ -58,6 +69,7 @@ void login_finish(login *l)
 {
         l->fetch = fetch_leave(l->fetch);
         l->answer = secret_free(l->answer);
+        close_pipe(l);
         if (l->has_flow)
                 flows_put(&l->owner->fetches.stock, &l->flow, l->flow_taken);
         l->has_flow = false;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "account.h"
+#include "answer-pipe.h"
 #include "body.h"
 #include "log.h"
 #include "login-steps.h"
@@ -75,17 +76,17 @@ int login_answer(logins *all, login_caller caller, const char *id, const secret 
                 login_finish(l);
                 return VERDICT_THROTTLED;
         }
-        r = secret_copy(answer, &l->answer);
+        r = answer ? secret_copy(answer, &l->answer) : answer_pipe_read(l->pipe, &l->answer);
         if (r < 0)
-                return r;
+                return r == -E2BIG ? VERDICT_INVALID : r;
         l->done = done;
         l->userdata = userdata;
         l->answered = boottime_usec();
         sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
 
-        if (secret_size(answer) == 0)
+        if (secret_size(l->answer) == 0)
                 login_refuse(l, VERDICT_BAD_CREDENTIALS, "empty-password");
-        else if (!utf8_is_valid(secret_data(answer), secret_size(answer)))
+        else if (!utf8_is_valid(secret_data(l->answer), secret_size(l->answer)))
                 login_refuse(l, VERDICT_BAD_CREDENTIALS, "invalid-password");
         else
                 login_go_on(l);
@@ -140,6 +141,17 @@ static int make_room(logins *all, login_caller caller)
         return 0;
 }
 
+/* What it may lack is room in memory, which may pass. */
+static int make_pipe(login *l)
+{
+        int r = answer_pipe_make(l->id, &l->pipe);
+
+        if (r == 0)
+                return 0;
+        log_message(LOG_ERR, "No pipe in " ANSWERS_DIRECTORY " can be made: %s", strerror(-r));
+        return VERDICT_UNAVAILABLE;
+}
+
 static int login_new(logins *all, login_caller caller, const char *user,
         const login_context *context, login **ret)
 {
@@ -149,6 +161,7 @@ static int login_new(logins *all, login_caller caller, const char *user,
         if (!l)
                 return -ENOMEM;
         l->owner = all;
+        l->pipe = -1;
         l->caller = caller;
         l->context = *context;
         /* A person says nothing about where it comes from that could be relied on. */
@@ -161,7 +174,9 @@ static int login_new(logins *all, login_caller caller, const char *user,
         memcpy(l->row.rhost, l->context.rhost, sizeof(l->row.rhost));
         r = sd_event_add_time_relative(all->event, &l->timer, CLOCK_BOOTTIME, ASK_USEC,
                 TIMER_ACCURACY_USEC, login_on_timer, l);
-        if (r < 0) {
+        if (r >= 0)
+                r = caller.is_program ? 0 : make_pipe(l);
+        if (r != 0) {
                 login_free(l);
                 return r;
         }
@@ -214,9 +229,13 @@ int logins_new(sd_event *event, accounts *a, sealer *key, kratos *k, revoker *r,
         logins **ret)
 {
         logins *all = calloc(1, sizeof(logins));
+        int prepared = answer_pipes_prepare();
 
         if (!all)
                 return -ENOMEM;
+        if (prepared < 0)
+                log_message(LOG_ERR, ANSWERS_DIRECTORY " cannot be had, so nobody can unlock: %s",
+                        strerror(-prepared));
         TAILQ_INIT(&all->list);
         all->event = sd_event_ref(event);
         all->accounts = a;

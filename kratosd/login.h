@@ -55,8 +55,10 @@ void logins_forget_flows(logins *l);
 int login_begin(logins *l, login_caller caller, const char *user, const login_context *context,
         char ret_id[static ID_LENGTH + 1]);
 
-/* Answers the question. Calls done once, never from within this call, with a verdict or -errno; the
- * login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked;
+/* Answers the question: with a secret, or for a person with NULL, whose secret is in the login's
+ * pipe (answer-pipe.h). Calls done once, never from within this call, with a verdict or -errno; the
+ * login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked
+ * or the answer is too long;
  * VERDICT_THROTTLED where too many answers are waited for: that login is over, too. */
 typedef void (*login_done)(int verdict, void *userdata);
 int login_answer(logins *l, login_caller caller, const char *id, const secret *answer,

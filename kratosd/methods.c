@@ -171,21 +171,40 @@ static void on_answered(int verdict, void *userdata)
         conclude(o, verdict == VERDICT_GRANTED && r >= 0 ? 0 : r, reply);
 }
 
+/* The secret is NULL where the login's own pipe has it. */
+static void pass_answer(operation *taken, const char *id, const secret *answer)
+{
+        _cleanup_operation_ operation *o = taken;
+        int r = login_answer(o->all->logins, o->caller, id, answer, on_answered, o);
+
+        if (r != 0)
+                return operation_answer(o, r);
+        TAKE_PTR(o);
+}
+
 static void run_answer(operation *taken)
 {
         _cleanup_operation_ operation *o = taken;
         _cleanup_secret_ secret *answer = NULL;
         const char *id;
-        int r, fd;
+        int fd;
 
         if (check_signature(o->message, "sh") != 0 ||
                 sd_bus_message_read(o->message, "sh", &id, &fd) < 0 || !id_is_valid(id) ||
                 secret_from_memfd(fd, &answer) < 0)
                 return operation_answer(o, VERDICT_INVALID);
-        r = login_answer(o->all->logins, o->caller, id, answer, on_answered, o);
-        if (r != 0)
-                return operation_answer(o, r);
-        TAKE_PTR(o);
+        pass_answer(TAKE_PTR(o), id, answer);
+}
+
+static void run_answer_by_pipe(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        const char *id;
+
+        if (check_signature(o->message, "s") != 0 ||
+                sd_bus_message_read(o->message, "s", &id) < 0 || !id_is_valid(id))
+                return operation_answer(o, VERDICT_INVALID);
+        pass_answer(TAKE_PTR(o), id, NULL);
 }
 
 static void run_cancel_login(operation *taken)
@@ -339,6 +358,7 @@ static void run_unpin(operation *taken)
 
 DEFINE_METHOD(begin_login);
 DEFINE_METHOD(answer);
+DEFINE_METHOD(answer_by_pipe);
 DEFINE_METHOD(cancel_login);
 DEFINE_METHOD(check_account);
 DEFINE_METHOD(open_session);
@@ -351,9 +371,6 @@ DEFINE_METHOD(unpin);
         SD_BUS_METHOD_WITH_ARGS("BeginLogin", SD_BUS_ARGS("s", user, "a{sv}", context),            \
                 SD_BUS_RESULT("s", login, "a{sv}", prompt), method_begin_login,                    \
                 SD_BUS_VTABLE_UNPRIVILEGED),                                                       \
-                SD_BUS_METHOD_WITH_ARGS("Answer", SD_BUS_ARGS("s", login, "h", secret),            \
-                        SD_BUS_RESULT("s", state, "a{sv}", prompt), method_answer,                 \
-                        SD_BUS_VTABLE_UNPRIVILEGED),                                               \
                 SD_BUS_METHOD_WITH_ARGS("CancelLogin", SD_BUS_ARGS("s", login), SD_BUS_NO_RESULT,  \
                         method_cancel_login, SD_BUS_VTABLE_UNPRIVILEGED),                          \
                 SD_BUS_METHOD_WITH_ARGS("CheckAccount", SD_BUS_ARGS("s", user, "a{sv}", context),  \
@@ -363,6 +380,9 @@ DEFINE_METHOD(unpin);
 const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SHARED_METHODS,
+        SD_BUS_METHOD_WITH_ARGS("Answer", SD_BUS_ARGS("s", login, "h", secret),
+                SD_BUS_RESULT("s", state, "a{sv}", prompt), method_answer,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("OpenSession", SD_BUS_ARGS("s", user, "s", login, "a{sv}", context),
                 SD_BUS_RESULT("s", session, "h", lifeline), method_open_session,
                 SD_BUS_VTABLE_UNPRIVILEGED),
@@ -378,5 +398,8 @@ const sd_bus_vtable manager_vtable[] = {
 const sd_bus_vtable user_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SHARED_METHODS,
+        SD_BUS_METHOD_WITH_ARGS("Answer", SD_BUS_ARGS("s", login),
+                SD_BUS_RESULT("s", state, "a{sv}", prompt), method_answer_by_pipe,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };

@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 
 #include "connection.h"
+#include "hand-over.h"
 #include "names.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -274,6 +275,17 @@ static int forgotten(client *c)
         return CLIENT_REFUSED;
 }
 
+/* Puts the secret into the message, or where we are not root into the login's FIFO. */
+static int append_secret(sd_bus_message *m, const char *login, int secret_fd)
+{
+        int r;
+
+        if (geteuid() == 0)
+                return sd_bus_message_append(m, "sh", login, secret_fd);
+        r = hand_over(login, secret_fd);
+        return r < 0 ? r : sd_bus_message_append(m, "s", login);
+}
+
 static int answer(client *c, int secret_fd, client_login *login)
 {
         _cleanup_exchange_ exchange x = { .client = c };
@@ -285,7 +297,9 @@ static int answer(client *c, int secret_fd, client_login *login)
         r = exchange_begin(&x, ANSWER_DEADLINE_USEC, "Answer", true);
         if (r != 0)
                 return r;
-        r = sd_bus_message_append(x.request, "sh", login->id, secret_fd);
+        r = append_secret(x.request, login->id, secret_fd);
+        if (r == -ENOENT)
+                return forgotten(c);
         if (r < 0)
                 return r;
         r = exchange_finish(&x, "sa{sv}");

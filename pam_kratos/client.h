@@ -82,8 +82,8 @@ typedef struct client_library {
         /* Takes BEGIN_DEADLINE_USEC at most, as do cancel_login and close_session. */
         int (*begin_login)(
                 client *c, const char *user, const client_context *context, client_login *ret);
-        /* Sends a sealed memfd, which stays the caller's; sets all of *login but its id. Takes
-         * ANSWER_DEADLINE_USEC at most, as do check_account and open_session. */
+        /* Sends a sealed memfd, which stays the caller's, or what is in it; sets all of *login but
+         * its id. Takes ANSWER_DEADLINE_USEC at most, as do check_account and open_session. */
         int (*answer)(client *c, int secret_fd, client_login *login);
         int (*cancel_login)(client *c, const char *login);
         int (*check_account)(

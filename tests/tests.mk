@@ -8,7 +8,7 @@
 
 # Every object but main, in an archive: a test program takes what it calls, and may replace a part by
 # a function of its own of the same name.
-PARTS := $(DAEMON_PARTS) $(COMMON) $(MODULE) pam_kratos/client.c
+PARTS := $(DAEMON_PARTS) $(COMMON) $(MODULE) pam_kratos/client.c pam_kratos/hand-over.c
 PARTS_ARCHIVE := $(BUILD)/libparts.a
 TEST_LIBS := $(DAEMON_LIBS) -lpam -ldl
 
@@ -22,6 +22,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 
 # Further flags for one program: its functions that the linker replaces, for instance.
 # $(BUILD)/unit/test-NAME: UNIT_LDFLAGS := -Wl,--wrap=FUNCTION
+$(BUILD)/unit/test-hand-over: UNIT_LDFLAGS := -Wl,--wrap=write
 
 .PHONY: unit fuzzers fuzz-programs tidy
 .PRECIOUS: $(BUILD)/obj/%.o

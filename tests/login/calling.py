@@ -88,7 +88,10 @@ class Caller:
     def answer(self, login: str, password: str | bytes, *, seals: int = SEALED) -> None:
         """Returns if it was granted."""
         data = password.encode() if isinstance(password, str) else password
-        state, prompt = self.call("Answer", login, secret=data.hex(), seals=seals)
+        if self.to == USER:
+            state, prompt = self.call("Answer", login, written=data.hex(), signature="s")
+        else:
+            state, prompt = self.call("Answer", login, secret=data.hex(), seals=seals)
         assert (state, prompt) == ("granted", {})
 
     def login(self, user: str, password: str | bytes, **context: str) -> str:

@@ -1,13 +1,18 @@
 """Screen lockers, which run as the person; and that nobody but root gets any further."""
 
+import os
 import pwd
+import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from calling import (
-    INTERFACES, MANAGER, PATHS, SIGNATURES, USER, Caller, refusal, slow_refusal, wait_for_names,
+    INTERFACES, MANAGER, PATHS, SIGNATURES, USER, Caller, refusal, slow_refusal, start, wait_for_names,
 )  # fmt: skip
 from logging_in import AUTHENTICATE, BAD, DENIED, GRANTED, SERVICE, UNKNOWN, login, nothing_left, reason
 
@@ -21,6 +26,8 @@ pytestmark = pytest.mark.sanitized
 
 IN_FLIGHT = 4
 LOCKER = ["authenticate", "setcred", "acct_mgmt"]
+ANSWERS = Path("/run/kratosd/answers")
+NOT_SUPPORTED = "org.freedesktop.DBus.Error.NotSupported"
 BUS_DENIES = "org.freedesktop.DBus.Error.AccessDenied"
 
 OPEN_POLICY = """\
@@ -34,6 +41,18 @@ OPEN_POLICY = """\
   </policy>
 </busconfig>
 """
+
+
+@pytest.fixture
+def open_policy(bus: Bus, daemon: Daemon) -> Iterator[None]:
+    """The bus lets everybody do everything."""
+    ours = POLICY.read_text()
+    POLICY.write_text(OPEN_POLICY)
+    bus.restart()
+    wait_for_names()
+    yield
+    POLICY.write_text(ours)
+    bus.restart()
 
 
 class TestLocker:
@@ -122,6 +141,113 @@ class TestLocker:
         assert refusal(caller("lokal").begin, "lokal") == "UnknownUser"
 
 
+LINGER = Path(__file__).resolve().parent / "linger.py"
+LINGERS_SEC = 30
+
+
+class TestAnswers:
+    """The FIFO that a login has for its secret, for no message may carry a descriptor."""
+
+    def pipe(self, login: str) -> Path:
+        return ANSWERS / login
+
+    def test_its_owner_and_modes(
+        self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        attempt = caller("alice").begin("alice")
+        uid = pwd.getpwnam("kratosd").pw_uid
+        found = self.pipe(attempt).stat()
+        assert stat.S_ISFIFO(found.st_mode) and found.st_uid == uid
+        # Whoever knows its name may write, and nobody may read or look for names.
+        assert stat.S_IMODE(found.st_mode) == 0o622
+        assert stat.S_IMODE(ANSWERS.stat().st_mode) == stat.S_IMODE(ANSWERS.parent.stat().st_mode) == 0o711
+
+    def test_it_goes_with_its_login(
+        self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        locker, root = caller("alice"), caller()
+        root.begin("alice")
+        assert os.listdir(ANSWERS) == []
+        cancelled, refused, granted = (locker.begin("alice") for _ in range(3))
+        assert sorted(os.listdir(ANSWERS)) == sorted([cancelled, refused, granted])
+        locker.cancel(cancelled)
+        assert refusal(locker.answer, refused, "wrong") == "BadCredentials"
+        locker.answer(granted, alice.password)
+        assert os.listdir(ANSWERS) == []
+
+    def test_those_of_an_earlier_kratosd_are_removed(
+        self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        attempt = caller("alice").begin("alice")
+        daemon.kill()
+        assert os.listdir(ANSWERS) == [attempt]
+        start(daemon)
+        assert os.listdir(ANSWERS) == []
+
+    def test_nothing_written_is_an_empty_answer(
+        self, daemon: Daemon, alice: Identity, journal: Journal, caller: Callable[..., Caller]
+    ) -> None:
+        locker = caller("alice")
+        assert refusal(locker.call, "Answer", locker.begin("alice"), signature="s") == "BadCredentials"
+        assert reason(journal) == "empty-password"
+
+    def test_rule_39_too_much_is_refused(
+        self, daemon: Daemon, alice: Identity, journal: Journal, caller: Callable[..., Caller]
+    ) -> None:
+        locker = caller("alice")
+        assert refusal(locker.answer, locker.begin("alice"), 513 * "x") == "InvalidArgument"
+        assert refusal(locker.answer, locker.begin("alice"), 512 * "x") == "BadCredentials"
+
+    def test_one_who_goes_on_holding_it_holds_nobody_up(
+        self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        locker = caller("alice")
+        attempt = locker.begin("alice")
+        with self.pipe(attempt).open("wb", buffering=0) as held:
+            assert refusal(locker.call, "Answer", attempt, signature="s") == "BadCredentials"
+            with pytest.raises(BrokenPipeError):
+                held.write(b"late")
+
+
+class TestDescriptors:
+    """Whoever closes the last descriptor of a socket that lingers waits for as long as its sender likes."""
+
+    def send(self, daemon: Daemon) -> None:
+        """Carol's message carries such a socket. Hers is closed before kratosd can have closed its own."""
+        daemon.pause()
+        person = pwd.getpwnam("carol")
+        run = subprocess.run(
+            [sys.executable, LINGER, str(LINGERS_SEC)],
+            user=person.pw_uid,
+            group=person.pw_gid,
+            extra_groups=[],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=LINGERS_SEC / 2,
+        )
+        daemon.resume()
+        assert run.stdout == "sent\n", run.stderr
+
+    def still_answers(self, caller: Callable[..., Caller]) -> None:
+        begun = time.monotonic()
+        caller().begin("alice")
+        assert time.monotonic() - begun < 2
+
+    def test_the_policy_lets_none_through(
+        self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        self.send(daemon)
+        self.still_answers(caller)
+
+    def test_without_the_policy_kratosd_is_handed_none(
+        self, daemon: Daemon, alice: Identity, open_policy: None, caller: Callable[..., Caller]
+    ) -> None:
+        self.send(daemon)
+        self.still_answers(caller)
+        assert call(caller("alice"), "Answer", signature="sh") == NOT_SUPPORTED
+
+
 class TestRoot:
     """Root may call the User interface like anybody, and is nobody special there."""
 
@@ -139,7 +265,7 @@ class TestRoot:
     ) -> None:
         root, user = caller(), caller(to=USER)
         attempt = root.begin("alice", service="sshd", rhost="192.0.2.1")
-        assert refusal(user.answer, attempt, alice.password) == "NoSuchLogin"
+        assert refusal(user.call, "Answer", attempt, signature="s") == "NoSuchLogin"
         assert refusal(user.cancel, attempt) == "NoSuchLogin"
         root.answer(attempt, alice.password)
         # Granted, it waits to be opened. That is not ended from there either.
@@ -201,17 +327,6 @@ def call(caller: Caller, member: str, **further: Any) -> str:
 
 class TestManager:
     """Six methods, which are for root alone: by the bus's policy, and in the daemon."""
-
-    @pytest.fixture
-    def open_policy(self, bus: Bus, daemon: Daemon) -> Iterator[None]:
-        """The bus lets everybody do everything."""
-        ours = POLICY.read_text()
-        POLICY.write_text(OPEN_POLICY)
-        bus.restart()
-        wait_for_names()
-        yield
-        POLICY.write_text(ours)
-        bus.restart()
 
     @pytest.mark.parametrize("user", ["alice", "messagebus", "kratosd"])
     def test_rule_8_by_the_policy(

@@ -106,11 +106,11 @@ def test_root_reaches_the_manager(policy_bus: PolicyBus) -> None:
         assert policy_bus.probe("root", call(to, INTROSPECTABLE, "Introspect")) == ["passed"]
 
 
-def test_one_descriptor_and_only_with_an_answer(policy_bus: PolicyBus) -> None:
-    for user, name, interface in (
-        ("root", MANAGER, MANAGER_INTERFACE),
-        ("root", USER, USER_INTERFACE),
-        ("alice", USER, USER_INTERFACE),
+def test_one_descriptor_and_only_with_an_answer_of_roots(policy_bus: PolicyBus) -> None:
+    for user, name, interface, one in (
+        ("root", MANAGER, MANAGER_INTERFACE, "passed"),
+        ("root", USER, USER_INTERFACE, DENIED),
+        ("alice", USER, USER_INTERFACE, DENIED),
     ):
         for to in policy_bus.both(name):
             assert policy_bus.probe(
@@ -122,7 +122,7 @@ def test_one_descriptor_and_only_with_an_answer(policy_bus: PolicyBus) -> None:
                 call(to, interface, "CheckAccount", 1),
                 call(to, INTROSPECTABLE, "Introspect", 1),
                 signal(to, interface, 1),
-            ) == ["passed"] + 6 * [DENIED], (user, to)
+            ) == [one] + 6 * [DENIED], (user, to)
 
 
 @pytest.mark.parametrize("user", ["alice", "nobody", "messagebus"])
@@ -150,6 +150,7 @@ def test_everybody_reaches_the_user_interface_and_no_more(policy_bus: PolicyBus,
         allowed = [
             call(to, USER_INTERFACE, "BeginLogin"),
             call(to, USER_INTERFACE, "CheckAccount"),
+            call(to, USER_INTERFACE, "Answer"),
             call(to, USER_INTERFACE, "CancelLogin"),
             call(to, INTROSPECTABLE, "Introspect"),
         ]
