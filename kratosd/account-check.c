@@ -7,6 +7,7 @@
 #include "access.h"
 #include "adoption.h"
 #include "log.h"
+#include "store-accounts.h"
 #include "timespan.h"
 
 /* No check waits longer for Kratos: what is known is good enough then. */
@@ -20,11 +21,16 @@ struct account_check {
         char service[CONTEXT_FIELD_MAX + 1];
         char rhost[CONTEXT_FIELD_MAX + 1];
         char identity[UUID_LENGTH + 1];
+        int fault;         /* -errno: whose the name is cannot be known */
+        bool has_answered; /* Kratos, and what it said: it counts even if it cannot be stored */
+        standing answer;
         kratos_call *call;
         account_checked done;
         void *userdata;
         LIST_ENTRY(account_check) checks;
 };
+
+#define REFUSED_SENTENCE "Your account is not set up correctly. Ask your administrator."
 
 /* What a refusal says: to the journal, and to the person. */
 typedef struct refusal {
@@ -67,6 +73,17 @@ static int decide_by_rules(account_check *check, const posix *document, refusal 
         return access_check(c, &request, &ret->reason, &ret->sentence);
 }
 
+/* A local account that is listed; but what Kratos has just ended is nobody's. */
+static int decide_without_document(account_check *check, refusal *ret)
+{
+        local_user account;
+        int r = account_find(check->accounts, check->name, &account);
+
+        if (r == VERDICT_UNKNOWN_USER)
+                return refuse(ret, VERDICT_NOT_ALLOWED, "account-refused", REFUSED_SENTENCE);
+        return r == 0 ? decide_by_rules(check, NULL, ret) : r;
+}
+
 static int decide_by_document(account_check *check, refusal *ret)
 {
         _cleanup_account_row_ account_row row = { 0 };
@@ -76,21 +93,26 @@ static int decide_by_document(account_check *check, refusal *ret)
 
         r = store_find_account_identity(check->accounts->store, check->identity, &row);
         if (r == -ENOENT)
-                return decide_by_rules(check, NULL, ret); /* a local account that is listed */
+                return decide_without_document(check, ret);
         if (r < 0)
                 return r;
         if (row.refused)
-                return refuse(ret, VERDICT_NOT_ALLOWED, "account-refused",
-                        "Your account is not set up correctly. Ask your administrator.");
+                return refuse(ret, VERDICT_NOT_ALLOWED, "account-refused", REFUSED_SENTENCE);
         r = posix_parse(row.document, strlen(row.document), &document, &why);
         if (r != POSIX_OK)
                 return r < 0 ? r : -EBADMSG;
         return decide_by_rules(check, document, ret);
 }
 
-static int64_t age_usec(const standing *last)
+/* Whether that long ago is more than a time; or, for what was written under a wrong clock, that
+ * long from now. */
+static bool is_older(const standing *last, uint64_t usec)
 {
-        return (time(NULL) - last->checked) * (int64_t)USEC_PER_SEC;
+        int64_t now = time(NULL);
+        uint64_t sec = now > last->checked ? (uint64_t)now - (uint64_t)last->checked
+                                           : (uint64_t)last->checked - (uint64_t)now;
+
+        return sec > usec / USEC_PER_SEC;
 }
 
 /* Whether what Kratos last said is too old to let somebody in. Without an admin API nobody can be
@@ -98,24 +120,28 @@ static int64_t age_usec(const standing *last)
 static bool is_stale(const accounts *a, const standing *last)
 {
         return kratos_has_admin(a->kratos) &&
-               age_usec(last) > (int64_t)kratos_config(a->kratos)->max_stale_usec;
+               is_older(last, kratos_config(a->kratos)->max_stale_usec);
 }
 
 static int decide(account_check *check, refusal *ret)
 {
-        standing last;
-        int r;
+        standing last = check->answer;
+        int r = check->fault;
 
+        if (r < 0)
+                return r;
         if (!check->identity[0])
                 return decide_by_rules(
                         check, NULL, ret); /* whose it is its first login will show */
-        r = store_find_standing(check->accounts->store, check->identity, &last);
+        if (!check->has_answered)
+                r = store_find_standing(check->accounts->store, check->identity, &last);
         if (r < 0 && r != -ENOENT)
                 return r;
         if (r == 0 && !last.active)
                 return refuse(
                         ret, VERDICT_DISABLED, "identity-inactive", "Your account is disabled.");
-        if (r == 0 ? is_stale(check->accounts, &last) : kratos_has_admin(check->accounts->kratos))
+        if (!check->has_answered && (r == 0 ? is_stale(check->accounts, &last)
+                                            : kratos_has_admin(check->accounts->kratos)))
                 return refuse(ret, VERDICT_UNAVAILABLE, "too-stale",
                         "Your account cannot be checked now. Try again later.");
         return decide_by_document(check, ret);
@@ -140,20 +166,23 @@ static void conclude(account_check *ended)
 static int note(account_check *check, int outcome, const kratos_identity *identity)
 {
         store *s = check->accounts->store;
-        standing now = { .checked = time(NULL) };
         account_row row = { 0 };
         int r = store_find_account_identity(s, check->identity, &row);
+
+        check->has_answered = true;
+        check->answer = (standing){ .active = outcome == KRATOS_OK && identity->active,
+                .checked = time(NULL) };
 
         account_row_done(&row);
         if (r < 0 && r != -ENOENT)
                 return r;
         if (outcome == KRATOS_OK && r == 0)
                 r = adopt(check->accounts->directory, s, identity);
-        if (outcome == KRATOS_OK)
-                now.active = identity->active;
         else if (r == 0)
                 r = adoption_end(s, check->identity);
-        return r < 0 && r != -ENOENT ? r : store_put_standing(s, check->identity, &now);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        return store_put_standing(s, check->identity, &check->answer);
 }
 
 static void on_identity(int outcome, const kratos_identity *identity, void *userdata)
@@ -164,7 +193,7 @@ static void on_identity(int outcome, const kratos_identity *identity, void *user
         check->call = NULL;
         if (outcome == KRATOS_OK || outcome == KRATOS_NOT_FOUND)
                 r = note(check, outcome, identity);
-        else
+        else if (kratos_is_silent(outcome))
                 check->accounts->silent_until = boottime_usec() + SILENCE_USEC;
         if (r < 0)
                 log_message(LOG_ERR, "What Kratos says of %s cannot be stored: %s", check->name,
@@ -178,14 +207,13 @@ static bool wants_asking(const account_check *check)
         const accounts *a = check->accounts;
         standing last;
 
-        if (!kratos_has_admin(a->kratos) || !check->identity[0] ||
+        if (!kratos_has_admin(a->kratos) || !check->identity[0] || check->fault < 0 ||
                 boottime_usec() < a->silent_until)
                 return false;
         if (store_find_standing(a->store, check->identity, &last) < 0)
                 return true;
         /* What comes from the future was written under a wrong clock. */
-        return age_usec(&last) < 0 ||
-               age_usec(&last) > (int64_t)kratos_config(a->kratos)->fresh_usec;
+        return last.checked > time(NULL) || is_older(&last, kratos_config(a->kratos)->fresh_usec);
 }
 
 static int ask(account_check *check)
@@ -209,7 +237,7 @@ int account_check_begin(accounts *a, const char *name, const local_user *account
         snprintf(check->name, sizeof(check->name), "%s", name);
         snprintf(check->service, sizeof(check->service), "%s", service);
         snprintf(check->rhost, sizeof(check->rhost), "%s", rhost);
-        (void)account_identity(a, name, account, check->identity);
+        check->fault = account_identity(a, name, account, check->identity);
         check->done = done;
         check->userdata = userdata;
         LIST_INSERT_HEAD(&a->checks, check, checks);

@@ -33,6 +33,12 @@ const char *kratos_outcome_reason(int outcome)
         }
 }
 
+bool kratos_is_silent(int outcome)
+{
+        return outcome == KRATOS_UNREACHABLE || outcome == KRATOS_NO_ANSWER ||
+               outcome == KRATOS_FAULT || outcome == KRATOS_RATE_LIMITED;
+}
+
 /* Reads a body that is an object. */
 static int parse(const char *body, size_t size, json_object **ret)
 {

@@ -37,6 +37,10 @@ enum kratos_outcome {
  * ours. */
 const char *kratos_outcome_reason(int outcome);
 
+/* True for an outcome that says of Kratos itself that it cannot be asked now. Any other is about
+ * what was asked for, and says nothing of the next. */
+bool kratos_is_silent(int outcome);
+
 /* Flow ids are UUIDs. */
 typedef struct kratos_flow {
         char id[UUID_LENGTH + 1];

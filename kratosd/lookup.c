@@ -15,6 +15,7 @@
 #define WAITING_MAX 512
 /* Requests to Kratos: so many a second on average, and so many at once after a quiet time. */
 #define REQUESTS_PER_SEC 20
+#define REQUEST_USEC ((int64_t)(USEC_PER_SEC / REQUESTS_PER_SEC))
 #define REQUESTS_BURST 40
 /* What nobody is called, and for how long that is believed. */
 #define NOBODY_MAX 4096
@@ -22,9 +23,6 @@
 /* After an admin API that did not answer, nothing is asked for so long: nobody waits for it again
  * and again. */
 #define SILENCE_USEC ((int64_t)(5 * USEC_PER_SEC))
-/* Identities that claim one name. */
-#define CLAIMANTS_MAX 4
-
 typedef struct query query;
 
 struct lookup {
@@ -39,8 +37,8 @@ struct query {
         lookups *owner;
         char name[USER_NAME_MAX + 1];
         kratos_call *call;
-        kratos_identity claimants[CLAIMANTS_MAX];
-        size_t n_claimants; /* may be more than are kept */
+        kratos_identity claimant; /* of several, the one whose name it is, or else the first */
+        size_t n_claimants;
         TAILQ_HEAD(, lookup) waiting;
         LIST_ENTRY(query) queries;
 };
@@ -67,6 +65,7 @@ struct lookups {
         int64_t refilled; /* CLOCK_BOOTTIME, microseconds */
         unsigned tokens;
         bool flooded; /* and that was said */
+        bool ending;  /* nothing is asked any more */
 };
 
 static int compare(const void *a, const void *b)
@@ -132,12 +131,14 @@ void lookups_forget(lookups *l)
 static bool take_token(lookups *l)
 {
         int64_t now = boottime_usec();
-        int64_t new = (now - l->refilled) * REQUESTS_PER_SEC / (int64_t)USEC_PER_SEC;
+        int64_t new = (now - l->refilled) / REQUEST_USEC;
 
-        if (new > 0) {
-                l->tokens = new > REQUESTS_BURST - (int64_t)l->tokens ? REQUESTS_BURST
-                                                                      : l->tokens + (unsigned)new;
+        if (new >= REQUESTS_BURST - (int64_t)l->tokens) {
+                l->tokens = REQUESTS_BURST;
                 l->refilled = now;
+        } else {
+                l->tokens += (unsigned)new;
+                l->refilled += new *REQUEST_USEC;
         }
         if (l->tokens == 0) {
                 if (!l->flooded)
@@ -178,10 +179,17 @@ static void query_end(query *q)
                 lookup_cancel(one);
                 done(userdata);
         }
-        for (size_t i = 0; i < q->n_claimants && i < CLAIMANTS_MAX; i++)
-                kratos_identity_done(&q->claimants[i]);
+        kratos_identity_done(&q->claimant);
         kratos_cancel(q->call);
         free(q);
+}
+
+/* True if a name was this identity's before. */
+static bool is_owner(query *q, const char *identity)
+{
+        char owner[UUID_LENGTH + 1];
+
+        return store_find_pin(q->owner->store, q->name, owner) == 0 && strcmp(owner, identity) == 0;
 }
 
 /* An identity may have the name for something else: an e-mail address, say. It counts if the name
@@ -189,15 +197,13 @@ static void query_end(query *q)
 static int on_identity(const kratos_identity *identity, void *userdata)
 {
         query *q = userdata;
-        int r = 0;
 
         if (strcmp(identity->claims, q->name) != 0)
                 return 0;
-        if (q->n_claimants < CLAIMANTS_MAX)
-                r = kratos_identity_copy(identity, &q->claimants[q->n_claimants]);
-        if (r == 0)
-                q->n_claimants++;
-        return r;
+        if (q->n_claimants++ > 0 && !is_owner(q, identity->id))
+                return 0;
+        kratos_identity_done(&q->claimant);
+        return kratos_identity_copy(identity, &q->claimant);
 }
 
 /* Whose the name is. Where nobody had it here and several want it now, it is nobody's: whoever came
@@ -205,7 +211,7 @@ static int on_identity(const kratos_identity *identity, void *userdata)
 static int settle(query *q)
 {
         char owner[UUID_LENGTH + 1];
-        int r = store_find_pin(q->owner->store, q->name, owner), adopted = ADOPTION_NONE;
+        int r = store_find_pin(q->owner->store, q->name, owner);
 
         if (r < 0 && r != -ENOENT)
                 return r;
@@ -216,37 +222,38 @@ static int settle(query *q)
                         q->n_claimants, q->name);
                 return ADOPTION_REFUSED;
         }
-        for (size_t i = 0; i < q->n_claimants && i < CLAIMANTS_MAX; i++) {
-                r = adopt(q->owner->directory, q->owner->store, &q->claimants[i]);
-                if (r < 0)
-                        return r;
-                if (r == ADOPTED)
-                        adopted = r;
-        }
-        return adopted;
+        return q->n_claimants > 0 ? adopt(q->owner->directory, q->owner->store, &q->claimant)
+                                  : ADOPTION_NONE;
+}
+
+/* Takes Kratos's answer. What is adopted may still be hidden by a local account. */
+static int take(query *q)
+{
+        _cleanup_user_ directory_user *user = NULL;
+        int r = settle(q);
+
+        if (r == ADOPTED)
+                r = directory_find_user(q->owner->directory, q->name, &user);
+        if (r > 0)
+                remember(q->owner, q->name);
+        return r;
 }
 
 static void on_identities(int outcome, void *userdata)
 {
         query *q = userdata;
         lookups *l = q->owner;
-        int r;
+        int r = outcome < 0 ? outcome : 0;
 
         q->call = NULL;
-        if (outcome == KRATOS_OK) {
-                r = settle(q);
-                if (r > 0)
-                        remember(l, q->name);
-                else if (r < 0)
-                        log_message(LOG_ERR, "%s cannot be looked up: %s", q->name, strerror(-r));
-        } else if (outcome == KRATOS_BAD_ANSWER) {
-                /* Somebody's identity may be what makes it so: that silences nobody else's. */
-                log_message(LOG_WARNING, "What Kratos says of the name %s is no list of identities",
-                        q->name);
-                remember(l, q->name);
-        } else {
+        if (outcome == KRATOS_OK)
+                r = take(q);
+        else if (kratos_is_silent(outcome))
                 l->silent_until = boottime_usec() + SILENCE_USEC;
-        }
+        else if (outcome > 0)
+                remember(l, q->name);
+        if (r < 0)
+                log_message(LOG_ERR, "%s cannot be looked up: %s", q->name, strerror(-r));
         query_end(q);
 }
 
@@ -295,8 +302,8 @@ int lookup_begin(lookups *l, const char *name, lookup_done done, void *userdata,
         query *q;
         int r = 0;
 
-        if (!kratos_has_admin(l->kratos) || !user_name_is_valid(name) || name_is_reserved(name) ||
-                l->n_waiting >= WAITING_MAX || is_nobody(l, name))
+        if (l->ending || !kratos_has_admin(l->kratos) || !user_name_is_valid(name) ||
+                name_is_reserved(name) || l->n_waiting >= WAITING_MAX || is_nobody(l, name))
                 return LOOKUP_NOTHING;
         one = calloc(1, sizeof(lookup));
         if (!one)
@@ -339,6 +346,7 @@ lookups *lookups_free(lookups *l)
 {
         if (!l)
                 return NULL;
+        l->ending = true;
         while (!LIST_EMPTY(&l->queries))
                 query_end(LIST_FIRST(&l->queries));
         lookups_forget(l);

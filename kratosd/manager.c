@@ -105,6 +105,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
         kratos_set_config(m->kratos, c);
         directory_set_config(m->directory, c);
         lookups_forget(m->lookups);
+        m->accounts.silent_until = 0;
         refresh_restart(m->refresh);
         logins_forget_flows(m->logins);
         revoker_retry_all(m->revoker);

@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "kratosd/store-accounts.h"
 #include "kratosd/verdict.h"
 
 #define UUID "11111111-2222-4333-8444-555555555555"
@@ -49,9 +51,41 @@ int store_add_pin(store *s, const char *name, const char *identity)
         return add_answer;
 }
 
+static int directory_answer;
+
+int directory_find_user(directory *d, const char *name, directory_user **ret)
+{
+        assert_null(d);
+        assert_string_equal(name, "alice");
+        if (directory_answer != DIRECTORY_FOUND)
+                return directory_answer;
+        *ret = calloc(1, sizeof(directory_user));
+        assert_non_null(*ret);
+        (*ret)->uid = 1879048200;
+        memcpy((*ret)->identity, OTHER_UUID, sizeof(OTHER_UUID));
+        return 0;
+}
+
+static unsigned standings;
+static int standing_answer;
+
+int store_put_standing(store *s, const char *identity, const standing *what)
+{
+        assert_null(s);
+        assert_string_equal(identity, UUID);
+        assert_true(what->active && what->checked > 1600000000);
+        standings++;
+        return standing_answer;
+}
+
+static accounts all;
+
 static int begin(void **state)
 {
         (void)state;
+        directory_answer = DIRECTORY_UNKNOWN;
+        standing_answer = 0;
+        standings = 0;
         list_answer = LOCAL_USER_LISTED;
         pin_answer = -ENOENT;
         add_answer = 0;
@@ -65,15 +99,25 @@ static void test_find(void **state)
         local_user account = { 0 };
 
         (void)state;
-        assert_int_equal(account_find("alice", &account), 0);
+        assert_int_equal(account_find(&all, "alice", &account), 0);
         assert_int_equal(account.uid, 2001);
         assert_string_equal(account.identity, UUID);
         list_answer = LOCAL_USER_UNLISTED;
-        assert_int_equal(account_find("alice", &account), VERDICT_UNKNOWN_USER);
+        assert_int_equal(account_find(&all, "alice", &account), VERDICT_UNKNOWN_USER);
+        /* One of ours alone; a local user who is not listed hides them. */
+        directory_answer = DIRECTORY_FOUND;
+        assert_int_equal(account_find(&all, "alice", &account), VERDICT_UNKNOWN_USER);
         list_answer = LOCAL_USER_ABSENT;
-        assert_int_equal(account_find("alice", &account), VERDICT_UNKNOWN_USER);
+        assert_int_equal(account_find(&all, "alice", &account), 0);
+        assert_int_equal(account.uid, 1879048200);
+        assert_string_equal(account.identity, OTHER_UUID);
+        assert_false(account.fallback);
+        directory_answer = -EIO;
+        assert_int_equal(account_find(&all, "alice", &account), -EIO);
+        directory_answer = DIRECTORY_UNKNOWN;
+        assert_int_equal(account_find(&all, "alice", &account), VERDICT_UNKNOWN_USER);
         list_answer = -EBADMSG;
-        assert_int_equal(account_find("alice", &account), -EBADMSG);
+        assert_int_equal(account_find(&all, "alice", &account), -EBADMSG);
 }
 
 /* Such names are not even looked for. */
@@ -86,7 +130,7 @@ static void test_rule_10_names(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-                assert_int_equal(account_find(names[i], &account), VERDICT_UNKNOWN_USER);
+                assert_int_equal(account_find(&all, names[i], &account), VERDICT_UNKNOWN_USER);
 }
 
 static void test_identity(void **state)
@@ -95,18 +139,18 @@ static void test_identity(void **state)
         char identity[UUID_LENGTH + 1] = "before";
 
         (void)state;
-        assert_int_equal(account_identity(NULL, "alice", &listed, identity), 0);
+        assert_int_equal(account_identity(&all, "alice", &listed, identity), 0);
         assert_string_equal(identity, UUID);
-        assert_int_equal(account_identity(NULL, "alice", &open, identity), 0);
+        assert_int_equal(account_identity(&all, "alice", &open, identity), 0);
         assert_string_equal(identity, "");
         pin_answer = 0;
         snprintf(pinned, sizeof(pinned), OTHER_UUID);
-        assert_int_equal(account_identity(NULL, "alice", &open, identity), 0);
+        assert_int_equal(account_identity(&all, "alice", &open, identity), 0);
         assert_string_equal(identity, OTHER_UUID);
-        assert_int_equal(account_identity(NULL, "alice", &listed, identity), 0);
+        assert_int_equal(account_identity(&all, "alice", &listed, identity), 0);
         assert_string_equal(identity, UUID);
         pin_answer = -EIO;
-        assert_int_equal(account_identity(NULL, "alice", &open, identity), -EIO);
+        assert_int_equal(account_identity(&all, "alice", &open, identity), -EIO);
 }
 
 static int judge(const char *listed, const char *identity, const char *name, const char *reason)
@@ -119,7 +163,7 @@ static int judge(const char *listed, const char *identity, const char *name, con
         snprintf(account.identity, sizeof(account.identity), "%s", listed);
         snprintf(login.identity, sizeof(login.identity), "%s", identity);
         snprintf(login.posix_name, sizeof(login.posix_name), "%s", name);
-        r = account_accept(NULL, "alice", &account, &login, &told);
+        r = account_accept(&all, "alice", &account, &login, &told);
         if (r > 0)
                 assert_string_equal(told, reason);
         return r;
@@ -134,6 +178,10 @@ static void test_rule_2_listed_identity(void **state)
         assert_int_equal(judge(UUID, OTHER_UUID, "alice", "wrong-identity"), VERDICT_NOT_ALLOWED);
         assert_int_equal(judge(UUID, "", "alice", "wrong-identity"), VERDICT_NOT_ALLOWED);
         assert_int_equal(pins_added, 0);
+        /* Kratos has just called them active, and nobody else. */
+        assert_int_equal(standings, 2);
+        standing_answer = -EROFS;
+        assert_int_equal(judge(UUID, UUID, "", ""), -EROFS);
 }
 
 /* A line with "-": the identity with that name, and from then on no other. */
