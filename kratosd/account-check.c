@@ -67,6 +67,18 @@ static int decide_by_rules(account_check *check, const posix *document, refusal 
         return access_check(c, &request, &ret->reason, &ret->sentence);
 }
 
+/* For an identity that has no account document here: a local account that is listed needs none. Any
+ * other was an account until Kratos was asked. */
+static int decide_without_document(account_check *check, refusal *ret)
+{
+        int r = account_find(check->accounts, check->name, &(local_user){ 0 });
+
+        if (r == VERDICT_UNKNOWN_USER)
+                return refuse(ret, VERDICT_DISABLED, "account-ended",
+                        "You have no account here any more. Ask your administrator.");
+        return r < 0 ? r : decide_by_rules(check, NULL, ret);
+}
+
 static int decide_by_document(account_check *check, refusal *ret)
 {
         _cleanup_account_row_ account_row row = { 0 };
@@ -76,7 +88,7 @@ static int decide_by_document(account_check *check, refusal *ret)
 
         r = store_find_account_identity(check->accounts->store, check->identity, &row);
         if (r == -ENOENT)
-                return decide_by_rules(check, NULL, ret); /* a local account that is listed */
+                return decide_without_document(check, ret);
         if (r < 0)
                 return r;
         if (row.refused)
@@ -185,7 +197,7 @@ static bool wants_asking(const account_check *check)
                 return true;
         /* What comes from the future was written under a wrong clock. */
         return age_usec(&last) < 0 ||
-               age_usec(&last) > (int64_t)kratos_config(a->kratos)->fresh_usec;
+               age_usec(&last) >= (int64_t)kratos_config(a->kratos)->fresh_usec;
 }
 
 static int ask(account_check *check)
