@@ -73,15 +73,16 @@ static int decide_by_rules(account_check *check, const posix *document, refusal 
         return access_check(c, &request, &ret->reason, &ret->sentence);
 }
 
-/* A local account that is listed; but what Kratos has just ended is nobody's. */
+/* For an identity that has no account document here: a local account that is listed needs none. Any
+ * other was an account until Kratos was asked. */
 static int decide_without_document(account_check *check, refusal *ret)
 {
-        local_user account;
-        int r = account_find(check->accounts, check->name, &account);
+        int r = account_find(check->accounts, check->name, &(local_user){ 0 });
 
         if (r == VERDICT_UNKNOWN_USER)
-                return refuse(ret, VERDICT_NOT_ALLOWED, "account-refused", REFUSED_SENTENCE);
-        return r == 0 ? decide_by_rules(check, NULL, ret) : r;
+                return refuse(ret, VERDICT_DISABLED, "account-ended",
+                        "You have no account here any more. Ask your administrator.");
+        return r < 0 ? r : decide_by_rules(check, NULL, ret);
 }
 
 static int decide_by_document(account_check *check, refusal *ret)
@@ -205,6 +206,7 @@ static void on_identity(int outcome, const kratos_identity *identity, void *user
 static bool wants_asking(const account_check *check)
 {
         const accounts *a = check->accounts;
+        uint64_t fresh = kratos_config(a->kratos)->fresh_usec;
         standing last;
 
         if (!kratos_has_admin(a->kratos) || !check->identity[0] || check->fault < 0 ||
@@ -213,7 +215,7 @@ static bool wants_asking(const account_check *check)
         if (store_find_standing(a->store, check->identity, &last) < 0)
                 return true;
         /* What comes from the future was written under a wrong clock. */
-        return last.checked > time(NULL) || is_older(&last, kratos_config(a->kratos)->fresh_usec);
+        return fresh == 0 || last.checked > time(NULL) || is_older(&last, fresh);
 }
 
 static int ask(account_check *check)

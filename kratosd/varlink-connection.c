@@ -1,11 +1,13 @@
 #include "varlink-connection.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "varlink-buffer.h"
 
@@ -13,6 +15,8 @@
 #define RECEIVE_MIN 512
 /* Messages of one connection that are dealt with before others have their turn. */
 #define STEPS_PER_ROUND 16
+/* How long a peer's descriptors may hold us up, in microseconds (receive_bytes). */
+#define PROD_USEC (10 * 1000)
 /* How long nobody is taken on after there was no descriptor or memory for one. */
 #define PAUSE_USEC (100 * 1000)
 
@@ -110,6 +114,25 @@ static void find_message(varlink_connection *c)
                 c->broken = true;
 }
 
+/* Receives bytes and nothing else. Descriptors that somebody sends along are closed by the kernel
+ * before the call returns, and that may take as long as their sender likes: a socket with SO_LINGER
+ * waits. A signal ends that wait, so one comes until the call has returned; and who sends any is not
+ * heard again. -errno; -EBADMSG for descriptors. */
+static ssize_t receive_bytes(int fd, void *bytes, size_t size)
+{
+        static const struct itimerval often = { { 0, PROD_USEC }, { 0, PROD_USEC } }, never = { 0 };
+        struct iovec into = { bytes, size };
+        struct msghdr message = { .msg_iov = &into, .msg_iovlen = 1 };
+        ssize_t n;
+
+        (void)setitimer(ITIMER_REAL, &often, NULL);
+        n = recvmsg(fd, &message, MSG_DONTWAIT);
+        if (n < 0)
+                n = -errno;
+        (void)setitimer(ITIMER_REAL, &never, NULL);
+        return message.msg_flags & MSG_CTRUNC ? -EBADMSG : n;
+}
+
 /* True if there may be more to receive now. */
 static bool receive(varlink_connection *c)
 {
@@ -125,7 +148,7 @@ static bool receive(varlink_connection *c)
                 c->broken = true;
                 return false;
         }
-        n = recv(c->fd, bytes, room, MSG_DONTWAIT);
+        n = receive_bytes(c->fd, bytes, room);
         if (n > 0) {
                 buffer_grow(&c->in, (size_t)n);
                 find_message(c);
@@ -133,7 +156,7 @@ static bool receive(varlink_connection *c)
         }
         if (n == 0)
                 c->ended = true;
-        else if (errno != EAGAIN && errno != EINTR)
+        else if (n != -EAGAIN && n != -EINTR)
                 c->broken = true;
         return false;
 }

@@ -327,8 +327,8 @@ static void test_rule_5_no_account_any_more(void **state)
 {
         (void)state;
         now_sec += 61;
-        assert_int_equal(check_asked("alice", KRATOS_OK, NULL, true), VERDICT_NOT_ALLOWED);
-        assert_string_equal(reason, "account-refused");
+        assert_int_equal(check_asked("alice", KRATOS_OK, NULL, true), VERDICT_DISABLED);
+        assert_string_equal(reason, "account-ended");
         assert_false(is_known("alice"));
 }
 

@@ -78,16 +78,18 @@ class SshSession:
         command: str | None = None,
         *,
         methods: str = "password",
+        log_level: str = "ERROR",
         key: bool = False,
         prompts: int = 1,
         timeout: float = 20.0,
     ) -> None:
-        """methods is PreferredAuthentications: password, keyboard-interactive; key uses ours."""
+        """methods is PreferredAuthentications: password, keyboard-interactive; key uses ours; what the
+        server has to say shows only from log_level INFO on."""
         options = {
             "StrictHostKeyChecking": "no",
             "UserKnownHostsFile": "/dev/null",
             "GlobalKnownHostsFile": "/dev/null",
-            "LogLevel": "ERROR",
+            "LogLevel": log_level,
             "NumberOfPasswordPrompts": str(prompts),
             "PreferredAuthentications": "publickey" if key else methods,
             "PubkeyAuthentication": "yes" if key else "no",
