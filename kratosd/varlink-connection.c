@@ -1,22 +1,19 @@
 #include "varlink-connection.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
+#include "prod.h"
 #include "varlink-buffer.h"
 
 /* Bytes that one look for input may take. */
 #define RECEIVE_MIN 512
 /* Messages of one connection that are dealt with before others have their turn. */
 #define STEPS_PER_ROUND 16
-/* How long a peer's descriptors may hold us up, in microseconds (receive_bytes). */
-#define PROD_USEC (10 * 1000)
 /* How long nobody is taken on after there was no descriptor or memory for one. */
 #define PAUSE_USEC (100 * 1000)
 
@@ -81,6 +78,20 @@ static void renew(varlink_connection *c)
         }
 }
 
+/* Closes what a stranger may have sent something to that was not received. */
+static void close_peer(int fd)
+{
+        prod_begin();
+        close(fd);
+        prod_end();
+}
+
+static void close_peerp(const int *fd)
+{
+        if (*fd >= 0)
+                close_peer(*fd);
+}
+
 static void connection_free(varlink_connection *c)
 {
         varlink_connections *all = c->server;
@@ -92,7 +103,7 @@ static void connection_free(varlink_connection *c)
         if (c->uid != 0)
                 all->count_of_others--;
         sd_event_source_disable_unref(c->source);
-        closep(&c->fd);
+        close_peer(c->fd);
         buffer_done(&c->in);
         buffer_done(&c->out);
         free(c);
@@ -114,22 +125,19 @@ static void find_message(varlink_connection *c)
                 c->broken = true;
 }
 
-/* Receives bytes and nothing else. Descriptors that somebody sends along are closed by the kernel
- * before the call returns, and that may take as long as their sender likes: a socket with SO_LINGER
- * waits. A signal ends that wait, so one comes until the call has returned; and who sends any is not
- * heard again. -errno; -EBADMSG for descriptors. */
+/* Receives bytes and nothing else: who sends descriptors along (prod.h) is not heard again. -errno;
+ * -EBADMSG for descriptors. */
 static ssize_t receive_bytes(int fd, void *bytes, size_t size)
 {
-        static const struct itimerval often = { { 0, PROD_USEC }, { 0, PROD_USEC } }, never = { 0 };
         struct iovec into = { bytes, size };
         struct msghdr message = { .msg_iov = &into, .msg_iovlen = 1 };
         ssize_t n;
 
-        (void)setitimer(ITIMER_REAL, &often, NULL);
+        prod_begin();
         n = recvmsg(fd, &message, MSG_DONTWAIT);
         if (n < 0)
                 n = -errno;
-        (void)setitimer(ITIMER_REAL, &never, NULL);
+        prod_end();
         return message.msg_flags & MSG_CTRUNC ? -EBADMSG : n;
 }
 
@@ -337,7 +345,7 @@ static bool may_connect(const varlink_connections *all, uid_t uid)
 /* Takes the descriptor over in any case. */
 static void take_on(varlink_connections *all, int fd)
 {
-        _cleanup_close_ int owned = fd;
+        _cleanup_(close_peerp) int owned = fd;
         struct ucred peer;
         socklen_t size = sizeof(peer);
         varlink_connection *c;
@@ -429,6 +437,9 @@ int varlink_connections_new(sd_event *event, varlink_listener *l,
         if (!all)
                 return -ENOMEM;
         all->event = sd_event_ref(event);
+        r = prod_prepare();
+        if (r < 0)
+                return r;
         all->handler = *handler;
         all->userdata = userdata;
         LIST_INIT(&all->all);

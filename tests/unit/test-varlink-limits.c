@@ -1,4 +1,5 @@
 /* The Varlink server: its limits, and what whoever does not keep to them costs. */
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -190,6 +191,73 @@ static void test_rule_18_connections_are_limited(void **state)
 }
 
 /* With no descriptor left, the loop rests, and goes on when there is one. */
+/* A socket whose close waits, for its peer reads nothing. */
+static int lingering_socket(int *ret_peer)
+{
+        static const struct linger linger = { .l_onoff = 1, .l_linger = 20 };
+        struct sockaddr_in address = { .sin_family = AF_INET };
+        socklen_t size = sizeof(address);
+        int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+        char bytes[65536] = { 0 };
+
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
+        *ret_peer = listener;
+        while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+                ;
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+        return fd;
+}
+
+static void send_descriptor(int to, int fd)
+{
+        union {
+                char bytes[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = { 0 };
+        struct iovec text = { (char *)"{", 1 };
+        struct msghdr message = { .msg_iov = &text,
+                .msg_iovlen = 1,
+                .msg_control = control.bytes,
+                .msg_controllen = sizeof(control.bytes) };
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &fd, sizeof(int));
+        assert_int_equal(sendmsg(to, &message, MSG_NOSIGNAL), 1);
+        close(fd);
+}
+
+/* Whoever sends a descriptor whose close waits holds nobody up: received, or closed unread. */
+static void test_rule_18_descriptors_hold_nobody_up(void **state)
+{
+        world *w = *state;
+        _cleanup_close_ int fd = client_connect(w->event), other = client_connect(w->event);
+        _cleanup_close_ int peer = -1, second = -1, unread = -1;
+        uint64_t begun = monotonic_usec();
+        int kept[VARLINK_CONNECTIONS_MAX];
+
+        send_descriptor(fd, lingering_socket(&peer));
+        assert_closed(w, fd);
+        assert_call(w, other, ECHO, ECHOED);
+        /* This one the server closes without having read it, for it has no room. */
+        for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+                kept[i] = client_connect(w->event);
+        unread = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert_int_equal(
+                connect(unread, (struct sockaddr *)&client_address, client_address_size), 0);
+        send_descriptor(unread, lingering_socket(&second));
+        assert_closed(w, unread);
+        assert_true(monotonic_usec() - begun < 5 * USEC_PER_SEC);
+        for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+                close(kept[i]);
+}
+
 static void test_without_descriptors(void **state)
 {
         world *w = *state;
@@ -222,6 +290,7 @@ int main(void)
                 WITH_WORLD(test_rule_18_calls_wait_for_their_answers_to_be_read),
                 WITH_WORLD(test_the_idle_are_closed),
                 WITH_WORLD(test_rule_18_connections_are_limited),
+                WITH_WORLD(test_rule_18_descriptors_hold_nobody_up),
                 WITH_WORLD(test_without_descriptors),
         };
 

@@ -1,0 +1,31 @@
+#include "prod.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/time.h>
+
+static void on_alarm(int number)
+{
+        (void)number;
+}
+
+int prod_prepare(void)
+{
+        struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+
+        return sigaction(SIGALRM, &action, 0) < 0 ? -errno : 0;
+}
+
+void prod_begin(void)
+{
+        static const struct itimerval often = { { 0, PROD_USEC }, { 0, PROD_USEC } };
+
+        (void)setitimer(ITIMER_REAL, &often, 0);
+}
+
+void prod_end(void)
+{
+        static const struct itimerval never = { { 0, 0 }, { 0, 0 } };
+
+        (void)setitimer(ITIMER_REAL, &never, 0);
+}
