@@ -8,6 +8,8 @@
 
 /* All response headers together, in bytes. */
 #define HEADERS_MAX ((size_t)64 * 1024)
+/* libcurl's threads that ask for an address, those included for which nobody waits any more. */
+#define RESOLVERS_MAX 64
 
 /* CURLOPT_WRITEFUNCTION: a body over the limit ends the transfer. */
 static size_t take_body(char *bytes, size_t one, size_t size, void *userdata)
@@ -71,6 +73,25 @@ static int check_peer(void *userdata, char *peer_ip, char *own_ip, int peer_port
                 (peer.uid != 0 && peer.uid != request->server_uid))
                 return CURL_PREREQFUNC_ABORT;
         return CURL_PREREQFUNC_OK;
+}
+
+/* All threads of this process but the one that runs the loop. Each has a folder, and with it a link
+ * of the folder above it, which has two of its own. */
+static unsigned count_resolvers(void)
+{
+        struct stat st;
+
+        return stat("/proc/self/task", &st) < 0 || st.st_nlink < 3 ? 0 : (unsigned)st.st_nlink - 3;
+}
+
+/* CURLOPT_RESOLVER_START_FUNCTION: a request that was given up leaves a thread behind, which goes
+ * on waiting for its name server. */
+static int start_resolver(void *resolver, void *reserved, void *userdata)
+{
+        (void)resolver;
+        (void)reserved;
+        (void)userdata;
+        return count_resolvers() >= RESOLVERS_MAX;
 }
 
 static bool is_writable_by_others(const struct stat *st, uid_t server_uid)
@@ -165,6 +186,10 @@ static bool set_transport(http_request *request, const http_ask *ask)
                       CURLE_OK;
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+        /* Otherwise the end of a request waits for its resolver, in the midst of the loop. */
+        curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+        if (!ask->server->socket)
+                curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, start_resolver);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(c->connect_timeout_usec / 1000));
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, request);
