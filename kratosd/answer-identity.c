@@ -10,6 +10,9 @@
  * 10,000 values. */
 static const json_limits limits = { .depth = 32, .values = 60000 };
 
+/* Identities of one list: Kratos's largest page. */
+#define LIST_MAX 1000
+
 /* A verified address of somebody, in bytes (RFC 5321 §4.5.3.1.3). */
 #define ADDRESS_MAX 254
 
@@ -168,6 +171,8 @@ static int read_batch(json_object *list, const identity_traits *traits, batch *b
 {
         size_t length = json_object_array_length(list);
 
+        if (length > LIST_MAX)
+                return KRATOS_BAD_ANSWER;
         b->list = calloc(length ? length : 1, sizeof(kratos_identity));
         if (!b->list)
                 return -ENOMEM;

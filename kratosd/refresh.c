@@ -6,6 +6,7 @@
 #include "adoption.h"
 #include "log.h"
 #include "seal.h"
+#include "store-accounts.h"
 #include "timespan.h"
 
 /* Between two requests of a round: a large store is no burst at Kratos. */
@@ -94,6 +95,11 @@ static int take(round *r, const kratos_identity *identity)
         return n < 0 ? n : 0;
 }
 
+static void say_bad(const char *id)
+{
+        log_message(LOG_WARNING, "What Kratos says of the identity %s is no identity", id);
+}
+
 static void ask_next(round *r);
 
 static void on_one(int outcome, const kratos_identity *identity, void *userdata)
@@ -107,8 +113,7 @@ static void on_one(int outcome, const kratos_identity *identity, void *userdata)
         else if (outcome == KRATOS_NOT_FOUND)
                 n = adoption_end(r->owner->store, r->ids[r->asked]);
         else if (outcome == KRATOS_BAD_ANSWER)
-                log_message(LOG_WARNING, "What Kratos says of the identity %s is no identity",
-                        r->ids[r->asked]);
+                say_bad(r->ids[r->asked]); /* those after it are not to wait for it */
         else
                 return retry(r);
         if (n < 0)
@@ -174,13 +179,16 @@ static void on_batch(int outcome, void *userdata)
 
 static size_t next_batch(round *r)
 {
-        const char *after = r->after;
+        char id[UUID_LENGTH + 1], next[UUID_LENGTH + 1];
 
-        for (r->n_ids = 0; r->n_ids < r->batch; r->n_ids++) {
-                if (store_next_identity(r->owner->store, after, r->open_only, r->ids[r->n_ids]) < 0)
-                        break;
-                r->seen[r->n_ids] = false;
-                after = r->ids[r->n_ids];
+        memcpy(id, r->after, sizeof(id));
+        for (r->n_ids = 0; r->n_ids < r->batch &&
+                           store_next_identity(r->owner->store, id, r->open_only, next) == 0;) {
+                memcpy(id, next, sizeof(id));
+                if (!uuid_is_valid(id))
+                        continue; /* nothing else may get into a URL (rule 29) */
+                memcpy(r->ids[r->n_ids], id, sizeof(id));
+                r->seen[r->n_ids++] = false;
         }
         return r->n_ids;
 }

@@ -76,10 +76,10 @@ const char *const store_sql[STATEMENTS] = {
         [FIND_ACCOUNT_UID] = ACCOUNTS "WHERE uid = ?1",
         [FIND_ACCOUNT_IDENTITY] = ACCOUNTS "WHERE identity = ?1",
         [EACH_ACCOUNT] = ACCOUNTS,
-        [NEXT_IDENTITY] =
-                "SELECT identity FROM account WHERE identity > ?1 ORDER BY identity LIMIT 1",
+        [NEXT_IDENTITY] = "SELECT identity FROM account WHERE identity > ?1"
+                          " AND length(identity) = 36 ORDER BY identity LIMIT 1",
         [NEXT_OPEN_IDENTITY] = "SELECT identity FROM session WHERE state = 3 AND identity > ?1"
-                               " ORDER BY identity LIMIT 1",
+                               " AND length(identity) = 36 ORDER BY identity LIMIT 1",
         [PUT_NUMBER] = "INSERT INTO number (number, owner) VALUES (?1, ?2)",
         [FIND_NUMBER] = "SELECT number FROM number WHERE owner = ?1",
         [FIND_OWNER] = "SELECT owner FROM number WHERE number = ?1",

@@ -10,7 +10,7 @@
 # a function of its own of the same name.
 PARTS := $(DAEMON_PARTS) $(COMMON) $(MODULE) pam_kratos/client.c pam_kratos/hand-over.c
 PARTS_ARCHIVE := $(BUILD)/libparts.a
-TEST_LIBS := $(DAEMON_LIBS) -lpam -ldl
+TEST_LIBS := $(DAEMON_LIBS) -lpam -ldl -lm
 
 $(PARTS_ARCHIVE): $(call object,$(PARTS))
 	rm -f $@
