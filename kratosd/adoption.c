@@ -24,17 +24,23 @@ static int refuse(const char **ret_why, const char *why)
         return ADOPTION_REFUSED;
 }
 
+/* Whether the configuration takes people of a schema: of all, unless it names some. An
+ * administrator's own word (adopt_by_hand) comes without a schema. */
+static bool takes_schema(const config *c, const char *schema)
+{
+        for (size_t i = 0; i < c->schemas.count; i++)
+                if (strcmp(c->schemas.words[i], schema) == 0)
+                        return true;
+        return c->schemas.count == 0 || !schema[0];
+}
+
 /* An account by its document, or by the configuration's word for everybody. */
 static bool is_account(const candidate *c)
 {
         const config *all = directory_config(c->directory);
 
-        if (c->identity->document)
-                return true;
-        for (size_t i = 0; all->accounts_all && i < all->schemas.count; i++)
-                if (strcmp(all->schemas.words[i], c->identity->schema) == 0)
-                        return true;
-        return false;
+        return takes_schema(all, c->identity->schema) &&
+               (c->identity->document || all->accounts_all);
 }
 
 /* The name, which must be this identity's and nobody else's. */
