@@ -274,23 +274,52 @@ int adoption_end(store *s, const char *identity)
         return store_delete_account(s, identity);
 }
 
-int adopt_by_hand(directory *d, store *s, const char *name, const char *identity)
+/* Makes an account of an identity of which nothing is known. Whoever can ask Kratos about it does
+ * so before it is let in. */
+static int adopt_unseen(directory *d, store *s, const char *identity)
 {
         kratos_identity claimed = { .active = true, .document = (char *)"{}" };
+        standing never = { .active = true, .checked = 0 };
+        int r;
+
+        memcpy(claimed.id, identity, sizeof(claimed.id));
+        r = adopt(d, s, &claimed);
+        if (r != ADOPTED)
+                return r;
+        r = store_put_standing(s, identity, &never);
+        return r < 0 ? r : ADOPTED;
+}
+
+static int assign(directory *d, store *s, const char *name, const char *identity)
+{
+        _cleanup_account_row_ account_row known = { 0 };
         char owner[UUID_LENGTH + 1];
+        int r = store_find_pin(s, name, owner);
+
+        if (r == -ENOENT)
+                r = store_add_pin(s, name, identity);
+        else if (r == 0 && strcmp(owner, identity) != 0)
+                return ADOPTION_REFUSED;
+        if (r == 0)
+                r = store_find_account_identity(s, identity, &known);
+        if (r == 0)
+                return ADOPTED; /* what Kratos said of it counts */
+        if (r == -ENOENT)
+                r = adopt_unseen(d, s, identity);
+        return r == -EEXIST ? ADOPTION_REFUSED : r; /* the identity has another name here */
+}
+
+int adopt_by_hand(directory *d, store *s, const char *name, const char *identity)
+{
         int r = store_begin(s);
 
         if (r < 0)
                 return r;
-        memcpy(claimed.id, identity, sizeof(claimed.id));
-        r = store_find_pin(s, name, owner);
-        if (r == -ENOENT)
-                r = store_add_pin(s, name, identity);
-        if (r == 0)
-                r = adopt(d, s, &claimed);
-        if (r == -EEXIST)
-                r = ADOPTION_REFUSED; /* the identity has another name here */
-        return store_end(s, r);
+        r = assign(d, s, name, identity);
+        if (r != ADOPTION_REFUSED)
+                return store_end(s, r);
+        (void)store_end(s, -ECANCELED); /* the name is not pinned either */
+        return ADOPTION_REFUSED;
 }
 
 int adoption_unpin(store *s, const char *name)
