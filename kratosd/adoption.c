@@ -26,24 +26,23 @@ static int refuse(const char **ret_why, const char *why)
         return ADOPTION_REFUSED;
 }
 
-static bool schema_is_listed(const config *c, const char *schema)
+/* Whether the configuration takes people of a schema: of all, unless it names some. An
+ * administrator's own word (adopt_by_hand) comes without a schema. */
+static bool takes_schema(const config *c, const char *schema)
 {
         for (size_t i = 0; i < c->schemas.count; i++)
                 if (strcmp(c->schemas.words[i], schema) == 0)
                         return true;
-        return false;
+        return c->schemas.count == 0 || !schema[0];
 }
 
-/* An account by its document, or by the configuration's word for everybody; but of the schemas that
- * the configuration names, if it names any. What an administrator adds by hand has none. */
+/* An account by its document, or by the configuration's word for everybody. */
 static bool is_account(const candidate *c)
 {
         const config *all = directory_config(c->directory);
-        const char *schema = c->identity->schema;
 
-        if (all->schemas.count > 0 && schema[0] && !schema_is_listed(all, schema))
-                return false;
-        return c->identity->document || all->accounts_all;
+        return takes_schema(all, c->identity->schema) &&
+               (c->identity->document || all->accounts_all);
 }
 
 /* The name, which must be this identity's and nobody else's. */
@@ -298,36 +297,52 @@ int adoption_end(store *s, const char *identity)
         return store_delete_account(s, identity);
 }
 
-/* Pins a name. ADOPTION_REFUSED where it or the identity is pinned otherwise. */
-static int pin_by_hand(store *s, const char *name, const char *identity)
+/* Makes an account of an identity of which nothing is known. Whoever can ask Kratos about it does
+ * so before it is let in. */
+static int adopt_unseen(directory *d, store *s, const char *identity)
 {
+        kratos_identity claimed = { .active = true, .document = (char *)"{}" };
+        standing never = { .active = true, .checked = 0 };
+        int r;
+
+        memcpy(claimed.id, identity, sizeof(claimed.id));
+        r = adopt(d, s, &claimed);
+        if (r != ADOPTED)
+                return r;
+        r = store_put_standing(s, identity, &never);
+        return r < 0 ? r : ADOPTED;
+}
+
+static int assign(directory *d, store *s, const char *name, const char *identity)
+{
+        _cleanup_account_row_ account_row known = { 0 };
         char owner[UUID_LENGTH + 1];
         int r = store_find_pin(s, name, owner);
 
-        if (r == 0)
-                return strcmp(owner, identity) == 0 ? 0 : ADOPTION_REFUSED;
         if (r == -ENOENT)
                 r = store_add_pin(s, name, identity);
-        return r == -EEXIST ? ADOPTION_REFUSED : r;
+        else if (r == 0 && strcmp(owner, identity) != 0)
+                return ADOPTION_REFUSED;
+        if (r == 0)
+                r = store_find_account_identity(s, identity, &known);
+        if (r == 0)
+                return ADOPTED; /* what Kratos said of it counts */
+        if (r == -ENOENT)
+                r = adopt_unseen(d, s, identity);
+        return r == -EEXIST ? ADOPTION_REFUSED : r; /* the identity has another name here */
 }
 
 int adopt_by_hand(directory *d, store *s, const char *name, const char *identity)
 {
-        kratos_identity claimed = { .active = true, .document = (char *)"{}" };
-        _cleanup_account_row_ account_row row = { 0 };
-        int r = store_begin(s), ended;
+        int r = store_begin(s);
 
         if (r < 0)
                 return r;
-        memcpy(claimed.id, identity, sizeof(claimed.id));
-        r = pin_by_hand(s, name, identity);
-        /* Where there is an account, Kratos has said more of it than its name. */
-        if (r == 0)
-                r = store_find_account_identity(s, identity, &row);
-        if (r == -ENOENT)
-                r = adopt(d, s, &claimed);
-        ended = store_end(s, r == ADOPTION_REFUSED ? -ECANCELED : r);
-        return r == 0 ? ended : r;
+        r = assign(d, s, name, identity);
+        if (r != ADOPTION_REFUSED)
+                return store_end(s, r);
+        (void)store_end(s, -ECANCELED); /* the name is not pinned either */
+        return ADOPTION_REFUSED;
 }
 
 int adoption_unpin(store *s, const char *name)

@@ -72,8 +72,7 @@ static void read_trait_name(
         char name[ADDRESS_MAX + 1];
         char *at;
 
-        if (!traits->user_name || !copy(json_at(json_member(identity, "traits"), traits->user_name),
-                                          name, sizeof(name)))
+        if (!traits->user_name || !copy(json_at(identity, traits->user_name), name, sizeof(name)))
                 return;
         if (traits->strip_domain) {
                 at = strchr(name, '@');
@@ -128,7 +127,8 @@ static int read_identity(json_object *object, const identity_traits *traits, kra
 
         if (!copy(json_member(object, "id"), identity.id, sizeof(identity.id)) ||
                 !uuid_is_valid(identity.id) || !read_state(object, &identity.active) ||
-                !copy(json_member(object, "schema_id"), identity.schema, sizeof(identity.schema)))
+                !copy(json_member(object, "schema_id"), identity.schema, sizeof(identity.schema)) ||
+                !identity.schema[0])
                 return KRATOS_BAD_ANSWER;
         read_trait_name(object, traits, &identity);
         r = read_document(object, &identity);

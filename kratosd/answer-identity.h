@@ -36,7 +36,7 @@ int kratos_identity_copy(const kratos_identity *identity, kratos_identity *ret);
 /* Where the traits have a name ([Accounts] UserName=, StripDomain=); both NULL where they are not
  * trusted. */
 typedef struct identity_traits {
-        const char *user_name;    /* a JSON pointer into the traits (RFC 6901) */
+        const char *user_name;    /* a JSON pointer, /traits/… (RFC 6901) */
         const char *strip_domain; /* then it is an e-mail address, verified, of this domain */
 } identity_traits;
 

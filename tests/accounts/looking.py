@@ -73,6 +73,11 @@ def told(journal: Journal, *parts: str) -> list[str]:
     ]
 
 
+def hears(journal: Journal, *parts: str) -> list[str]:
+    """The like, when the first of them has come: the journal is read beside the test."""
+    return wait_until(lambda: told(journal, *parts), f"a message with {parts}")
+
+
 def refused(journal: Journal, user: str, reason: str) -> Entry:
     return journal.wait(KRATOSD_EVENT="login-refused", KRATOSD_USER=user, KRATOSD_REASON=reason)
 
