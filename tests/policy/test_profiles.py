@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TREE = Path(__file__).resolve().parents[2]
-PROFILES = ["sshd", "login", "su", "sudo"]
+PROFILES = ["sshd", "login", "su", "sudo", "sudo-i"]
 
 # As in libpam's _pam_types.h; the texts are pam_strerror's, which pamtester prints.
 CODES = {
@@ -211,6 +211,19 @@ def test_ours_comes_before_any_other_verdict(profile: str) -> None:
         ours = [i for i, line in enumerate(stack) if "pam_kratos.so" in line]
         assert len(ours) == 1, phase
         assert all(re.search(quiet, line) for line in stack[: ours[0]]), stack
+
+
+def test_rule_36_no_other_service_of_debian_asks_for_a_local_password_unnamed() -> None:
+    """Each that does has a profile of ours, or includes one, or the README says that it stays local."""
+    readme = (TREE / "README.md").read_text()
+    (local,) = re.findall(r"Services without a profile of ours stay local: (.+?)\. ", readme)
+    named = set(re.findall(r"`([\w-]+)`", local))
+    assert {"chsh", "chfn", "polkit-1", "cron"} <= named
+    for path in Path("/etc/pam.d").iterdir():
+        text = path.read_text()
+        asks = re.search(r"^(@include\s+common-auth|auth\s.*(pam_unix|common-auth))", text, re.M)
+        if asks and not path.name.startswith(("policy-", "common-")):
+            assert path.name in PROFILES or path.name in named, path.name
 
 
 def test_only_sshd_hands_the_login_id_on() -> None:

@@ -19,6 +19,7 @@ from programs import (  # noqa: E402
 )  # fmt: skip
 
 PROXY_PORT = 435
+PROFILES = "sshd", "login", "su", "sudo", "sudo-i"
 
 SUDOERS = """\
 Defaults env_reset, use_pty, timestamp_timeout=0, lecture=never, !mail_badpass
@@ -32,7 +33,7 @@ PROMPT = "PS1='[\\u@\\h]\\$ '\nunset MAIL PROMPT_COMMAND\n"
 @pytest.fixture(scope="module", autouse=True)
 def _host(_software: None) -> None:
     """A host with the tree's profiles, sudo for everybody, a password for root, and a plain prompt."""
-    for name in "sshd", "login", "su", "sudo":
+    for name in PROFILES:
         pam.pam_service(name)
     sudoers = Path("/etc/sudoers")
     sudoers.write_text(SUDOERS)
@@ -47,7 +48,7 @@ def _host(_software: None) -> None:
 def _profiles() -> Iterator[None]:
     """Profiles that a test changed are the tree's again."""
     yield
-    for name in "sshd", "login", "su", "sudo":
+    for name in PROFILES:
         pam.pam_service(name)
 
 

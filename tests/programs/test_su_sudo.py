@@ -226,6 +226,19 @@ class TestSudo:
         assert events(journal) == ["login-granted", "session-closed", "session-revoked"]
         assert lines_of_the_module(journal) == []
 
+    def test_rule_36_a_login_shell_takes_no_local_password_either(
+        self, daemon: Daemon, kratos: Kratos, alice: Identity, journal: Journal
+    ) -> None:
+        """sudo -i is a PAM service of its own."""
+        subprocess.run(["chpasswd"], input="alice:an old one\n", text=True, check=True)
+        program = sudo("-i", "id", "-u").answer("an old one")
+        journal.wait(KRATOSD_EVENT="login-refused", KRATOSD_SERVICE="sudo-i")
+        program.kill()
+        run = sudo("-i", "id", "-u").answer(alice.password).finish()
+        assert run.output.split()[-1] == "0"
+        nothing_left(kratos)
+        subprocess.run(["usermod", "--password", "*", "alice"], check=True)
+
     def test_a_command_as_another_person(
         self, daemon: Daemon, kratos: Kratos, alice: Identity, bob: Identity, journal: Journal
     ) -> None:
