@@ -117,6 +117,18 @@ static int change_store(directory *d, store *s, const command *c)
                               : adoption_unpin(s, c->name);
 }
 
+/* Says what became of a word that was given to the store. */
+static int conclude(const command *c, int r)
+{
+        if (r == -ENOENT)
+                return fail(EX_NOUSER, "%s is pinned to nobody here", c->name);
+        if (r == -EBUSY)
+                return fail(EX_TEMPFAIL, "a kratosd runs here, and cannot be reached over the bus");
+        if (r == ADOPTION_REFUSED)
+                return fail(EX_DATAERR, "%s", ADOPTION_REFUSED_SENTENCE);
+        return r < 0 ? fail(EX_OSERR, "%s", strerror(-r)) : EX_OK;
+}
+
 /* Does it without a daemon. */
 static int do_alone(const command *c)
 {
@@ -127,33 +139,27 @@ static int do_alone(const command *c)
         int r;
 
         r = config_load(CONFIG_FILE, manager_complain, NULL, &configuration);
-        if (r == 0)
-                r = become_daemon_user();
-        if (r == 0)
-                r = store_new(STATE_DIRECTORY, &s);
+        if (r < 0)
+                return fail(EX_CONFIG, "%s cannot be read", CONFIG_FILE);
+        r = become_daemon_user();
+        if (r < 0)
+                return fail(EX_OSERR, "the user %s cannot be had: %s", DAEMON_USER,
+                        r == -ENOENT ? "there is none" : strerror(-r));
+        r = store_new(STATE_DIRECTORY, &s);
         if (r == 0)
                 r = local_files_new(PASSWD_FILE, GROUP_FILE, &local);
         if (r == 0)
                 r = directory_new(s, local, configuration, &d);
-        return r < 0 ? r : change_store(d, s, c);
+        return conclude(c, r < 0 ? r : change_store(d, s, c));
 }
 
 static int run(const command *c)
 {
-        int status, r;
+        int status;
 
         if (geteuid() != 0)
                 return fail(EX_NOPERM, "only root may say so");
-        if (ask_daemon(c, &status))
-                return status;
-        r = do_alone(c);
-        if (r == -ENOENT)
-                return fail(EX_NOUSER, "%s is pinned to nobody here", c->name);
-        if (r == -EBUSY)
-                return fail(EX_TEMPFAIL, "a kratosd runs here, and cannot be reached over the bus");
-        if (r == ADOPTION_REFUSED)
-                return fail(EX_DATAERR, "%s", ADOPTION_REFUSED_SENTENCE);
-        return r < 0 ? fail(EX_OSERR, "%s", strerror(-r)) : EX_OK;
+        return ask_daemon(c, &status) ? status : do_alone(c);
 }
 
 int command_unpin(const char *name)

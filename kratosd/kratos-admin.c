@@ -75,6 +75,8 @@ int kratos_admin_get_identity(kratos *k, const char *identity, uint64_t deadline
         _cleanup_call_ kratos_call *call = NULL;
         int r;
 
+        if (!uuid_is_valid(identity))
+                return -EINVAL;
         r = call_new(k, true, "GET", deadline_usec, &call);
         if (r == 0)
                 r = call_set_path(call, "/admin/identities/%s", identity);
@@ -141,6 +143,9 @@ int kratos_admin_get_identities(kratos *k, const char (*ids)[UUID_LENGTH + 1], s
 
         if (n_ids > IDENTITIES_MAX)
                 return -E2BIG;
+        for (size_t i = 0; i < n_ids; i++)
+                if (!uuid_is_valid(ids[i]))
+                        return -EINVAL;
         for (size_t i = 0; i < n_ids; i++)
                 end += (size_t)snprintf(query + end, sizeof(query) - end, "ids=%s&", ids[i]);
         r = call_new(k, true, "GET", PATIENT_USEC, &call);

@@ -25,8 +25,8 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 $(BUILD)/unit/test-hand-over: UNIT_LDFLAGS := -Wl,--wrap=write
 
 # These replace a function of a part whose others they need: theirs comes first.
-$(BUILD)/unit/test-account $(BUILD)/unit/test-account-check $(BUILD)/unit/test-lookup \
-$(BUILD)/unit/test-refresh: \
+$(BUILD)/unit/test-account $(BUILD)/unit/test-account-check $(BUILD)/unit/test-command \
+$(BUILD)/unit/test-lookup $(BUILD)/unit/test-refresh: \
 	UNIT_LDFLAGS := -Wl,--allow-multiple-definition
 
 .PHONY: unit fuzzers fuzz-programs tidy
