@@ -339,6 +339,7 @@ typedef struct each {
         directory_each_group_t group;
         directory_each_membership_t membership;
         const char *group_wanted; /* of memberships; NULL: all */
+        bool user_found;          /* and may be told of */
         void *userdata;
 } each;
 
@@ -389,6 +390,17 @@ int directory_each_group(directory *d, directory_each_group_t callback, void *us
         return r != 0 ? r : store_each_group(d->store, on_group, &e);
 }
 
+/* Whether there is a user of a name to be told of: one that is hidden is in no group. */
+static int check_member(directory *d, const char *name)
+{
+        _cleanup_account_row_ account_row row = { 0 };
+        int r = store_find_account(d->store, name, &row);
+
+        if (r < 0)
+                return r == -ENOENT ? DIRECTORY_UNKNOWN : r;
+        return check_row(d, &row);
+}
+
 /* A membership of a group of Kratos's: in that group, if this host may have it, and in those that
  * the configuration makes of it. */
 static int on_membership(const char *user, const char *group, void *userdata)
@@ -396,8 +408,10 @@ static int on_membership(const char *user, const char *group, void *userdata)
         const each *e = userdata;
         const word_list *local = config_local_groups(e->directory->config, group);
         directory_group own;
-        int r = 0;
+        int r = e->user_found ? 0 : check_member(e->directory, user);
 
+        if (r != 0)
+                return r < 0 ? r : 0;
         if (!e->group_wanted || strcmp(group, e->group_wanted) == 0) {
                 r = find_shared_group(e->directory, group, &own);
                 if (r == 0)
@@ -449,5 +463,6 @@ int directory_each_membership(directory *d, const char *user, const char *group,
         r = directory_find_user(d, user, &u);
         if (r != 0)
                 return r < 0 ? r : 0;
+        e.user_found = true;
         return store_each_membership(d->store, user, NULL, on_membership, &e);
 }
