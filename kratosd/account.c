@@ -80,10 +80,27 @@ static int accept_by_name(
         return r == -EEXIST ? refuse(ret_reason, "pinned-to-another") : r;
 }
 
+/* Notes that an identity has just been active. That says nothing of its account document: what is
+ * known of that stays as old as it is. */
+static int note_active(accounts *a, const char *identity)
+{
+        standing now = { .active = true, .checked = time(NULL) }, before;
+        _cleanup_account_row_ account_row row = { 0 };
+        int r = kratos_has_admin(a->kratos) ? store_find_account_identity(a->store, identity, &row)
+                                            : -ENOENT;
+
+        if (r == 0) {
+                r = store_find_standing(a->store, identity, &before);
+                now.checked = r == 0 ? before.checked : 0;
+        }
+        if (r < 0 && r != -ENOENT)
+                return r;
+        return store_put_standing(a->store, identity, &now);
+}
+
 int account_accept(accounts *a, const char *name, const local_user *account,
         const kratos_login *login, const char **ret_reason)
 {
-        standing now = { .active = true, .checked = time(NULL) };
         int r;
 
         if (!account->identity[0])
@@ -92,5 +109,5 @@ int account_accept(accounts *a, const char *name, const local_user *account,
                 r = strcmp(account->identity, login->identity) == 0
                             ? 0
                             : refuse(ret_reason, "wrong-identity");
-        return r == 0 ? store_put_standing(a->store, login->identity, &now) : r;
+        return r == 0 ? note_active(a, login->identity) : r;
 }

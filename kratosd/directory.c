@@ -344,6 +344,7 @@ typedef struct each {
         directory_each_group_t group;
         directory_each_membership_t membership;
         const char *group_wanted; /* of memberships; NULL: all */
+        bool user_found;          /* and may be told of */
         void *userdata;
 } each;
 
@@ -394,6 +395,17 @@ int directory_each_group(directory *d, directory_each_group_t callback, void *us
         return r != 0 ? r : store_each_group(d->store, on_group, &e);
 }
 
+/* Whether there is a user of a name to be told of: one that is hidden is in no group. */
+static int check_member(directory *d, const char *name)
+{
+        _cleanup_account_row_ account_row row = { 0 };
+        int r = store_find_account(d->store, name, &row);
+
+        if (r < 0)
+                return r == -ENOENT ? DIRECTORY_UNKNOWN : r;
+        return check_row(d, &row);
+}
+
 /* A membership of a group of Kratos's: in that group, if this host may have it, and in those that
  * the configuration makes of it. A member who may not be served is none: a local user of the same
  * name would be one instead. */
@@ -401,9 +413,8 @@ static int on_membership(const char *user, const char *group, void *userdata)
 {
         const each *e = userdata;
         const word_list *local = config_local_groups(e->directory->config, group);
-        _cleanup_user_ directory_user *member = NULL;
         directory_group own;
-        int r = directory_find_user(e->directory, user, &member);
+        int r = e->user_found ? 0 : check_member(e->directory, user);
 
         if (r != 0)
                 return r < 0 ? r : 0;
@@ -449,8 +460,15 @@ int directory_each_membership(directory *d, const char *user, const char *group,
         each e = {
                 .directory = d, .membership = callback, .group_wanted = group, .userdata = userdata
         };
+        _cleanup_user_ directory_user *u = NULL;
+        int r;
 
-        if (!user && group)
-                return each_member(&e);
+        if (!user)
+                return group ? each_member(&e)
+                             : store_each_membership(d->store, NULL, NULL, on_membership, &e);
+        r = directory_find_user(d, user, &u);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        e.user_found = true;
         return store_each_membership(d->store, user, NULL, on_membership, &e);
 }

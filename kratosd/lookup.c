@@ -198,8 +198,13 @@ static int on_identity(const kratos_identity *identity, void *userdata)
 {
         query *q = userdata;
 
-        if (strcmp(identity->claims, q->name) != 0)
-                return 0;
+        int r = 0;
+
+        /* One whose document names nobody: that is said, for somebody meant it to be this name. */
+        if (identity->document && !identity->claims[0])
+                r = adopt(q->owner->directory, q->owner->store, identity);
+        if (r < 0 || strcmp(identity->claims, q->name) != 0)
+                return r < 0 ? r : 0;
         if (q->n_claimants++ > 0 && !is_owner(q, identity->id))
                 return 0;
         kratos_identity_done(&q->claimant);

@@ -46,7 +46,7 @@ int account_check(call *c)
                 return r;
         r = call_result(
                 c, c->library.methods->check_account(&c->client, c->user, &context, &account));
-        if (r == PAM_PERM_DENIED || r == PAM_ACCT_EXPIRED)
+        if (r == PAM_PERM_DENIED || r == PAM_ACCT_EXPIRED || r == PAM_AUTHINFO_UNAVAIL)
                 tell(c, PAM_ERROR_MSG, c->client.message);
         if (r != PAM_SUCCESS)
                 return r;

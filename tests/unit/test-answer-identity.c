@@ -18,8 +18,8 @@
 #define POSIX(value) IDENTITY("\"metadata_public\":{\"posix\":" value "}")
 
 static const identity_traits no_traits = { 0 };
-static const identity_traits by_name = { .user_name = "/username" };
-static const identity_traits by_mail = { .user_name = "/email", .strip_domain = "example.org" };
+static const identity_traits by_name = { .user_name = "/traits/username" };
+static const identity_traits by_mail = { .user_name = "/traits/email", .strip_domain = "example.org" };
 
 static int read_bytes(
         const char *body, size_t size, const identity_traits *traits, kratos_identity *ret)
@@ -222,8 +222,8 @@ static void check_trait(const char *traits, const identity_traits *where, const 
 
 static void test_rule_31_trait_names(void **state)
 {
-        static const identity_traits deep = { .user_name = "/name/list/1" };
-        static const identity_traits escaped = { .user_name = "/a~1b" };
+        static const identity_traits deep = { .user_name = "/traits/name/list/1" };
+        static const identity_traits escaped = { .user_name = "/traits/a~1b" };
 
         (void)state;
         check_trait("\"traits\":{\"username\":\"alice\"}", &by_name, "alice");
