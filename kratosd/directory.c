@@ -115,26 +115,19 @@ bool directory_allows_number(const directory *d, uid_t number)
 /* What this host itself has of a user's, as words that go on from its name: NULL for nothing. */
 static int find_local(directory *d, const account_row *row, const char **ret_what)
 {
-        const struct {
-                int exists;
-                const char *what;
-        } found[] = {
-                { local_user_exists(d->local, row->name), "its name is a local user's" },
-                { local_group_exists(d->local, row->name), "its name is a local group's" },
-                { local_uid_exists(d->local, row->uid), "its uid is a local user's" },
-                { local_gid_exists(d->local, row->uid), "its uid is a local group's gid" },
-                { local_gid_exists(d->local, row->gid), "its gid is a local group's" },
+        static const char *const words[] = {
+                [LOCAL_NOTHING] = NULL,
+                [LOCAL_USER_NAME] = "its name is a local user's",
+                [LOCAL_GROUP_NAME] = "its name is a local group's",
+                [LOCAL_UID] = "its uid is a local user's",
+                [LOCAL_UID_AS_GID] = "its uid is a local group's gid",
+                [LOCAL_GID] = "its gid is a local group's",
         };
+        int match = local_files_match(d->local, row->name, row->uid, row->gid);
 
-        for (size_t i = 0; i < sizeof(found) / sizeof(found[0]); i++) {
-                if (found[i].exists < 0)
-                        return found[i].exists;
-                if (found[i].exists) {
-                        *ret_what = found[i].what;
-                        return 0;
-                }
-        }
-        *ret_what = NULL;
+        if (match < 0)
+                return match;
+        *ret_what = words[match];
         return 0;
 }
 
