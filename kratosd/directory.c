@@ -174,17 +174,12 @@ static int set_places(const directory *d, directory_user *u)
 }
 
 /* Whether an account is in force now: what Kratos last said of it, and the document's own dates. */
-static int find_active(directory *d, const account_row *row, const posix *document, bool *ret)
+static bool is_active(const account_row *row, const posix *document)
 {
-        standing last;
         int64_t now = time(NULL);
-        int r = store_find_standing(d->store, row->identity, &last);
 
-        if (r < 0 && r != -ENOENT)
-                return r;
-        *ret = !row->refused && (r == -ENOENT || last.active) && now >= document->not_before &&
+        return !row->refused && !row->disabled && now >= document->not_before &&
                now < document->not_after;
-        return 0;
 }
 
 /* Makes a user of a row that was checked. DIRECTORY_UNKNOWN where its document is no good: a store
@@ -204,9 +199,8 @@ static int make_user(directory *d, const account_row *row, directory_user **ret)
         memcpy(u->identity, row->identity, sizeof(u->identity));
         u->uid = row->uid;
         u->gid = row->gid;
+        u->active = is_active(row, u->document);
         r = set_places(d, u);
-        if (r == 0)
-                r = find_active(d, row, u->document, &u->active);
         if (r < 0)
                 return r;
         if (!directory_allows_home(d, u->home))

@@ -25,6 +25,8 @@ static account_row read_account(sqlite3_stmt *statement)
         row.gid = gid < 0 || gid >= (gid_t)-1 ? (gid_t)-1 : (gid_t)gid;
         row.refused = sqlite3_column_int(statement, 4) != 0;
         row.document = (char *)sqlite3_column_text(statement, 5);
+        row.disabled = sqlite3_column_type(statement, 6) != SQLITE_NULL &&
+                       sqlite3_column_int(statement, 6) == 0;
         return row;
 }
 
