@@ -115,26 +115,19 @@ bool directory_allows_number(const directory *d, uid_t number)
 /* What this host itself has of a user's, as words that go on from its name: NULL for nothing. */
 static int find_local(directory *d, const account_row *row, const char **ret_what)
 {
-        const struct {
-                int exists;
-                const char *what;
-        } found[] = {
-                { local_user_exists(d->local, row->name), "its name is a local user's" },
-                { local_group_exists(d->local, row->name), "its name is a local group's" },
-                { local_uid_exists(d->local, row->uid), "its uid is a local user's" },
-                { local_gid_exists(d->local, row->uid), "its uid is a local group's gid" },
-                { local_gid_exists(d->local, row->gid), "its gid is a local group's" },
+        static const char *const words[] = {
+                [LOCAL_NOTHING] = NULL,
+                [LOCAL_USER_NAME] = "its name is a local user's",
+                [LOCAL_GROUP_NAME] = "its name is a local group's",
+                [LOCAL_UID] = "its uid is a local user's",
+                [LOCAL_UID_AS_GID] = "its uid is a local group's gid",
+                [LOCAL_GID] = "its gid is a local group's",
         };
+        int match = local_files_match(d->local, row->name, row->uid, row->gid);
 
-        for (size_t i = 0; i < sizeof(found) / sizeof(found[0]); i++) {
-                if (found[i].exists < 0)
-                        return found[i].exists;
-                if (found[i].exists) {
-                        *ret_what = found[i].what;
-                        return 0;
-                }
-        }
-        *ret_what = NULL;
+        if (match < 0)
+                return match;
+        *ret_what = words[match];
         return 0;
 }
 
@@ -181,17 +174,12 @@ static int set_places(const directory *d, directory_user *u)
 }
 
 /* Whether an account is in force now: what Kratos last said of it, and the document's own dates. */
-static int find_active(directory *d, const account_row *row, const posix *document, bool *ret)
+static bool is_active(const account_row *row, const posix *document)
 {
-        standing last;
         int64_t now = time(NULL);
-        int r = store_find_standing(d->store, row->identity, &last);
 
-        if (r < 0 && r != -ENOENT)
-                return r;
-        *ret = !row->refused && (r == -ENOENT || last.active) && now >= document->not_before &&
+        return !row->refused && !row->disabled && now >= document->not_before &&
                now < document->not_after;
-        return 0;
 }
 
 /* Makes a user of a row that was checked. DIRECTORY_UNKNOWN where its document is no good: a store
@@ -211,9 +199,8 @@ static int make_user(directory *d, const account_row *row, directory_user **ret)
         memcpy(u->identity, row->identity, sizeof(u->identity));
         u->uid = row->uid;
         u->gid = row->gid;
+        u->active = is_active(row, u->document);
         r = set_places(d, u);
-        if (r == 0)
-                r = find_active(d, row, u->document, &u->active);
         if (r < 0)
                 return r;
         if (!directory_allows_home(d, u->home))

@@ -171,44 +171,70 @@ static int table_update(table *t)
         return t->read && is_same(&now, &t->as_of) ? 0 : table_read(t);
 }
 
-static int has_name(table *t, const char *name)
+static bool has_name(const table *t, const char *name)
 {
-        int r = table_update(t);
-
-        if (r < 0)
-                return r;
         return t->count > 0 &&
                bsearch(&name, t->names, t->count, sizeof(char *), compare_names) != NULL;
 }
 
-static int has_number(table *t, uid_t number)
+static bool has_number(const table *t, uid_t number)
 {
-        int r = table_update(t);
-
-        if (r < 0)
-                return r;
         return t->count > 0 &&
                bsearch(&number, t->numbers, t->count, sizeof(uid_t), compare_numbers) != NULL;
 }
 
+static int find_name(table *t, const char *name)
+{
+        int r = table_update(t);
+
+        return r < 0 ? r : has_name(t, name);
+}
+
+static int find_number(table *t, uid_t number)
+{
+        int r = table_update(t);
+
+        return r < 0 ? r : has_number(t, number);
+}
+
 int local_user_exists(local_files *l, const char *name)
 {
-        return has_name(&l->users, name);
+        return find_name(&l->users, name);
 }
 
 int local_uid_exists(local_files *l, uid_t uid)
 {
-        return has_number(&l->users, uid);
+        return find_number(&l->users, uid);
 }
 
 int local_group_exists(local_files *l, const char *name)
 {
-        return has_name(&l->groups, name);
+        return find_name(&l->groups, name);
 }
 
 int local_gid_exists(local_files *l, gid_t gid)
 {
-        return has_number(&l->groups, gid);
+        return find_number(&l->groups, gid);
+}
+
+int local_files_match(local_files *l, const char *name, uid_t uid, gid_t gid)
+{
+        int r = table_update(&l->users);
+
+        if (r < 0)
+                return r;
+        if (has_name(&l->users, name))
+                return LOCAL_USER_NAME;
+        r = table_update(&l->groups);
+        if (r < 0)
+                return r;
+        if (has_name(&l->groups, name))
+                return LOCAL_GROUP_NAME;
+        if (has_number(&l->users, uid))
+                return LOCAL_UID;
+        if (has_number(&l->groups, uid))
+                return LOCAL_UID_AS_GID;
+        return has_number(&l->groups, gid) ? LOCAL_GID : LOCAL_NOTHING;
 }
 
 int local_files_new(const char *passwd, const char *group, local_files **ret)

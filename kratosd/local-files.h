@@ -27,3 +27,15 @@ int local_user_exists(local_files *l, const char *name);
 int local_uid_exists(local_files *l, uid_t uid);
 int local_group_exists(local_files *l, const char *name);
 int local_gid_exists(local_files *l, gid_t gid);
+
+/* What this host itself has of a user of that name and those numbers: the first of these, or
+ * -errno. Each file is looked at once. */
+enum local_match {
+        LOCAL_NOTHING = 0,
+        LOCAL_USER_NAME,  /* a user of that name */
+        LOCAL_GROUP_NAME, /* a group of that name */
+        LOCAL_UID,        /* a user of that uid */
+        LOCAL_UID_AS_GID, /* a group whose gid is that uid */
+        LOCAL_GID,        /* a group of that gid */
+};
+int local_files_match(local_files *l, const char *name, uid_t uid, gid_t gid);

@@ -30,6 +30,8 @@ static account_row read_account(sqlite3_stmt *statement)
         row.gid = read_number(statement, 3);
         row.refused = sqlite3_column_int(statement, 4) != 0;
         row.document = (char *)sqlite3_column_text(statement, 5);
+        row.disabled = sqlite3_column_type(statement, 6) != SQLITE_NULL &&
+                       sqlite3_column_int(statement, 6) == 0;
         return row;
 }
 

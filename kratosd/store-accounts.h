@@ -14,7 +14,8 @@ typedef struct account_row {
         char name[USER_NAME_MAX + 1];
         uid_t uid;
         gid_t gid;
-        bool refused; /* what Kratos says of it now cannot be an account: nobody is let in by it */
+        bool refused;  /* what Kratos says of it now cannot be an account: nobody is let in by it */
+        bool disabled; /* Kratos last said that the identity is not active; read, never put */
         char *document; /* JSON (posix.h) */
 } account_row;
 

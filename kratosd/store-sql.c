@@ -5,7 +5,11 @@
         "attempts"
 
 #define ACCOUNT_COLUMNS "identity, name, uid, gid, refused, document"
-#define ACCOUNTS "SELECT " ACCOUNT_COLUMNS " FROM account "
+/* With what Kratos last said of it, in the same read: NULL where that is not known. */
+#define ACCOUNTS                                                                                   \
+        "SELECT " ACCOUNT_COLUMNS                                                                  \
+        ", (SELECT active FROM standing WHERE standing.identity = account.identity)"               \
+        " FROM account "
 #define MEMBERSHIPS "SELECT name, grp FROM account JOIN membership USING (identity) "
 
 const char *const store_migrations[SCHEMA_VERSION] = {

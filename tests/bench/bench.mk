@@ -6,7 +6,7 @@ CFLAGS ?= -O2 -g
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -Icommon -pthread \
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
 SOURCES := tests/bench
-PROGRAMS := login-once login-pairs throughput local-user sink
+PROGRAMS := login-once login-pairs throughput local-user sink look-ups trivial-provider
 
 .PHONY: bench
 bench: $(PROGRAMS:%=$(BUILD)/bench/%)

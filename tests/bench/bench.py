@@ -1,4 +1,5 @@
-"""The benchmark that tests/bench/run runs, inside tests/lib/enter: bench.py [--quick]
+"""The benchmark that tests/bench/run runs, inside tests/lib/enter:
+bench.py [--quick] [--accounts]
 
 Ours is what a login program sees: pam_authenticate, each time in a process of its own. Raw are the
 same two HTTP calls on one kept-alive libcurl handle. Both go to the same Kratos as the same people,
@@ -20,6 +21,9 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+
+from account_figures import AccountBench
+from figures import show
 
 from world import pam
 from world.bus import Bus
@@ -61,6 +65,12 @@ class Effort:
     starts: int = 7
     settle_sec: int = 65
     idle_sec: int = 60
+    look_ups: int = 5000
+    processes: int = 200
+    strangers: int = 30
+    store_rounds: int = 5
+    refreshed: int = 100_000
+    known_to_kratos: int = 4000
 
 
 QUICK = Effort(
@@ -77,11 +87,13 @@ QUICK = Effort(
     starts=2,
     settle_sec=0,
     idle_sec=10,
+    look_ups=100,
+    processes=5,
+    strangers=3,
+    store_rounds=1,
+    refreshed=400,
+    known_to_kratos=160,
 )
-
-
-def show(name: str, value: float, unit: str) -> None:
-    print(f"{name} {value:.3f} {unit}", flush=True)
 
 
 class Bench:
@@ -134,10 +146,11 @@ class Bench:
             service.kill()
         self.postgres.destroy()
 
-    def run(self, program: str, *arguments: object) -> list[list[float]]:
+    def run(self, program: str, *arguments: object, input: str = "") -> list[list[float]]:
         """Runs a measuring program. Returns its output, a row of numbers for each line."""
         result = subprocess.run(
             [self.programs / program, *(str(argument) for argument in arguments)],
+            input=input,
             capture_output=True,
             text=True,
         )
@@ -350,8 +363,18 @@ class Bench:
         for writer in writers:
             os.close(writer)
 
-    def all(self) -> None:
+    def account_figures(self) -> None:
+        AccountBench(
+            self.effort, self.run, self.programs, self.daemon, self.kratos, self.postgres
+        ).all()
+
+    def all(self, accounts_only: bool) -> None:
         self.begin()
+        if accounts_only:
+            self.daemon.stop()
+            self.account_figures()
+            self.end()
+            return
         show("daemon_anon_mib_fresh", self.daemon.anon_kib() / 1024, "MiB")
         self.login_figures()
         self.throughput_figures()
@@ -359,13 +382,15 @@ class Bench:
         self.idle_figures()
         self.local_user_figures()
         self.many_sessions_figures()
+        self.account_figures()
         self.end()
 
 
 def main() -> None:
-    if sys.argv[1:] not in ([], ["--quick"]):
-        sys.exit("usage: tests/bench/run [--quick]")
-    Bench(QUICK if sys.argv[1:] else Effort()).all()
+    options = set(sys.argv[1:])
+    if not options <= {"--quick", "--accounts"}:
+        sys.exit("usage: tests/bench/run [--quick] [--accounts]")
+    Bench(QUICK if "--quick" in options else Effort()).all("--accounts" in options)
 
 
 if __name__ == "__main__":

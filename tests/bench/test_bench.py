@@ -17,15 +17,34 @@ RATIOS = {
     for name in ("login_ratio_p50", "login_typed_ratio_p50", "throughput_ratio_64")
     for suffix in ("", "_cost12", "_pooled")
 }
+LOOK_UPS = ("nss_known", "nss_uid", "nss_unknown")
+RATIOS |= {
+    *(f"{name}_ratio" for name in (*LOOK_UPS, "nss_growth", "initgroups_5", "initgroups_100")),
+    "id_cold_ratio",
+}
 TIMES = {
     *("login_ms_p50", "login_raw_ms_p50", "login_typed_ms_p50", "login_typed_raw_ms_p50"),
     *("daemon_cpu_ms_per_login", "start_ms", "start_cpu_ms"),
     *("lifelines_ms", "lifelines_cpu_ms"),
     *("local_user_added_us", "local_user_added_stopped_us", "local_user_added_hung_us"),
+    *(f"{name}{suffix}" for name in LOOK_UPS for suffix in ("_us_p50", "_us_p99", "_trivial_us_p50")),
+    *("initgroups_5_us", "initgroups_100_us", "id_cold_ms", "nss_unknown_asked_us_p50"),
+    *("refresh_s", "refresh_cpu_s", "kratos_refresh_request_ms", "kratos_refresh_request_cpu_ms"),
+    *("kratos_refresh_1000_s", "kratos_refresh_100000_s"),
+    *(f"nss_{size}_us_p50" for size in (10, 1000, 100000)),
+    *(f"accounts_{size}_start_ms" for size in (10, 1000, 100000)),
 }
 RATES = {
     *("throughput_64", "throughput_raw_64", "throughput_64_pooled", "throughput_raw_64_pooled"),
     *("daemon_idle_wakeups_per_min", "throughput_failed_64_cost12"),
+    *("refresh_accounts", "refresh_requests", "refresh_without_pauses_s"),
+    # These may be nothing, or less.
+    *("nss_local_added_us", "nss_local_groups_added_us"),
+    *(
+        f"kratos_load_{hosts}_hosts_{accounts}_accounts"
+        for hosts in (2000, 20000)
+        for accounts in (1000, 100000)
+    ),
 }
 # In MiB, and what each may be.
 SIZES = {
@@ -34,10 +53,13 @@ SIZES = {
     "daemon_anon_mib_10000": 8,
     "daemon_rss_mib": 24,
     "daemon_rss_mib_10000": 28,
+    # However many people there are: they are on the disk.
+    **{f"accounts_{size}_anon_mib": 4 for size in (10, 1000, 100000)},
+    **{f"accounts_{size}_rss_mib": 24 for size in (10, 1000, 100000)},
 }
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_benchmark_prints_every_figure() -> None:
     folder = build()
     assert folder
@@ -61,5 +83,7 @@ def test_benchmark_prints_every_figure() -> None:
     # The processor's time, and not the clock's: a busy machine makes it longer, but not much.
     assert figures["start_cpu_ms"] < 200 and figures["lifelines_cpu_ms"] < 500
     assert figures["daemon_idle_wakeups_per_min"] <= 6
+    # 80 at once, and each of them once.
+    assert figures["refresh_requests"] == math.ceil(figures["refresh_accounts"] / 80)
     # Whatever has become of the daemon, a local user does not wait for it.
     assert all(figures[name] < 20_000 for name in TIMES if name.startswith("local_user"))
