@@ -382,15 +382,12 @@ int directory_each_group(directory *d, directory_each_group_t callback, void *us
         return r != 0 ? r : store_each_group(d->store, on_group, &e);
 }
 
-/* Whether there is a user of a name to be told of: one that is hidden is in no group. */
+/* Whether there is a user of a name to be told of: one that is hidden or no good is in no group. */
 static int check_member(directory *d, const char *name)
 {
-        _cleanup_account_row_ account_row row = { 0 };
-        int r = store_find_account(d->store, name, &row);
+        _cleanup_user_ directory_user *u = NULL;
 
-        if (r < 0)
-                return r == -ENOENT ? DIRECTORY_UNKNOWN : r;
-        return check_row(d, &row);
+        return directory_find_user(d, name, &u);
 }
 
 /* A membership of a group of Kratos's: in that group, if this host may have it, and in those that
