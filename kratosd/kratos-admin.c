@@ -128,7 +128,7 @@ int kratos_admin_find_identities(kratos *k, const char *identifier, uint64_t dea
                 r = call_new(k, true, "GET", deadline_usec, &call);
         if (r == 0)
                 r = call_set_path(call, "/admin/identities?credentials_identifier=%s", escaped);
-        if (r < 0)
+        if (r != 0)
                 return r;
         return list_identities(TAKE_PTR(call), each, done, userdata, ret);
 }
