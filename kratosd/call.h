@@ -20,6 +20,7 @@
 typedef struct server_state {
         uint64_t down_until[SERVERS_MAX];
         uint64_t quiet_until[SERVERS_MAX]; /* it said 429: not asked before */
+        unsigned held_back;                /* logins since then that wanted to ask */
         bool unreachable;                  /* all of them, when last asked; said once */
 } server_state;
 
@@ -52,6 +53,8 @@ struct kratos_call {
         size_t body_max;
         bool fresh;
         bool old_form; /* of a logout */
+        bool urgent;   /* somebody waits to log in */
+        bool probes;   /* asks a server although that wants to be left alone */
         unsigned page; /* of a list: so many entries at most */
 
         http_request *request;

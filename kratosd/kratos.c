@@ -70,8 +70,8 @@ static bool finish_flow(kratos_call *call, int outcome, const http_answer *answe
         return true;
 }
 
-int kratos_begin_login(
-        kratos *k, uint64_t deadline_usec, kratos_flow_done done, void *userdata, kratos_call **ret)
+int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_flow_done done,
+        void *userdata, kratos_call **ret)
 {
         _cleanup_call_ kratos_call *call = NULL;
         int r;
@@ -82,6 +82,7 @@ int kratos_begin_login(
         r = call_set_path(call, "/self-service/login/api");
         if (r < 0)
                 return r;
+        call->urgent = urgent;
         call->finish = finish_flow;
         call->then.flow = done;
         call->userdata = userdata;
@@ -145,6 +146,7 @@ int kratos_submit_password(kratos *k, const kratos_submission *s, kratos_login_d
         snprintf(call->nonce, sizeof(call->nonce), "%s", s->nonce);
         snprintf(call->client_ip, sizeof(call->client_ip), "%s", s->client_ip ?: "");
         write_agent(s, call->agent, sizeof(call->agent));
+        call->urgent = true;
         call->fresh = !k->lists_devices;
         call->finish = finish_login;
         call->then.login = done;

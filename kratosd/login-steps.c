@@ -169,10 +169,19 @@ static int64_t time_left(const login *l)
 
 static void post(login *l);
 
+/* Kratos says nothing about the person. That it wants to be left alone is final all the same: a
+ * stranger can bring that about by guessing, and must not open a fallback by it. */
+static void refuse_outcome(login *l, int outcome)
+{
+        int verdict = outcome == KRATOS_RATE_LIMITED ? VERDICT_THROTTLED : VERDICT_UNAVAILABLE;
+
+        login_refuse(l, verdict, kratos_outcome_reason(outcome));
+}
+
 static void refuse_start(login *l, int error)
 {
         if (error == -EBUSY)
-                login_refuse(l, VERDICT_UNAVAILABLE, "kratos-rate-limited");
+                refuse_outcome(l, KRATOS_RATE_LIMITED);
         else if (error == -EPERM || error == -ETIME || error == -ENOENT)
                 login_refuse(l, VERDICT_UNAVAILABLE, "kratos-unreachable");
         else
@@ -198,7 +207,7 @@ static void on_flow(int outcome, const kratos_flow *flow, int64_t begun, void *u
         else if (outcome < 0)
                 login_refuse(l, outcome, "internal-fault");
         else
-                login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(outcome));
+                refuse_outcome(l, outcome);
 }
 
 void login_take_flow(login *l)
@@ -346,7 +355,7 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         }
         if (reply->outcome < 0)
                 return lose(l, reply);
-        login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(reply->outcome));
+        refuse_outcome(l, reply->outcome);
 }
 
 /* The remote host as Kratos may store it: an address, never a name (kratos-contract §7). */

@@ -329,10 +329,11 @@ static int kratos_begin(kratos_call **ret)
         return 0;
 }
 
-int kratos_begin_login(
-        kratos *k, uint64_t deadline_usec, kratos_flow_done done, void *userdata, kratos_call **ret)
+int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_flow_done done,
+        void *userdata, kratos_call **ret)
 {
         (void)k;
+        (void)urgent;
         (void)deadline_usec;
         kratos_begin(ret);
         (*ret)->flow = done;
