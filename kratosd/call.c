@@ -79,7 +79,9 @@ static int outcome_of(const http_answer *answer)
         if (answer->result == HTTP_NOT_SENT)
                 return KRATOS_UNREACHABLE;
         if (answer->result == HTTP_TOO_LARGE)
-                return answer->status < 300 ? KRATOS_BAD_ANSWER : KRATOS_REFUSED;
+                return answer->status < 300   ? KRATOS_BAD_ANSWER
+                       : answer->status < 500 ? KRATOS_REFUSED
+                                              : KRATOS_FAULT;
         if (answer->result != HTTP_ANSWERED)
                 return KRATOS_NO_ANSWER;
         if (answer->status >= 200 && answer->status < 300)

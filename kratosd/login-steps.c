@@ -101,12 +101,12 @@ static void deliver(login *l, int verdict)
                 done(verdict, userdata);
 }
 
-/* Ends a login with a verdict. Those that say something about the password or the identity all take
- * their time; that Kratos cannot be asked is said at once. */
+/* Ends a login with a verdict. Whatever follows a password that was sent takes its time, as does
+ * what says something about the person; that Kratos cannot be asked is said at once. */
 void login_refuse(login *l, int verdict, const char *reason)
 {
         event_facts facts = facts_of(l);
-        bool at_once = verdict == VERDICT_UNAVAILABLE || verdict < 0;
+        bool at_once = !l->posted && (verdict == VERDICT_UNAVAILABLE || verdict < 0);
 
         log_event(EVENT_LOGIN_REFUSED, &facts, reason);
         l->answer = secret_free(l->answer);
@@ -274,7 +274,7 @@ static void grant(login *l, const secret *token)
                 revoker_end(l->owner->revoker, &l->row); /* nobody will open it */
         l->row_stored = false;
         log_event(EVENT_LOGIN_GRANTED, &facts, "granted");
-        revoker_use_token(l->owner->revoker, l->row.user, token);
+        revoker_use_token(l->owner->revoker, l->row.user, l->row.identity, token);
         fetches_stock(&l->owner->fetches);
         deliver(l, VERDICT_GRANTED);
 }
@@ -335,7 +335,6 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         switch (reply->outcome) {
         case KRATOS_OK:
                 return judge(l, reply);
-        case KRATOS_REFUSED: /* nobody's idea of an answer to a login: who knows what it means */
         case KRATOS_FAULT:
         case KRATOS_BAD_ANSWER:
         case KRATOS_NO_ANSWER:
@@ -355,6 +354,8 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         }
         if (reply->outcome < 0)
                 return lose(l, reply);
+        /* Also KRATOS_REFUSED, nobody's idea of an answer to a login: whoever says 3xx or 4xx has
+         * made no session, and Kratos is not even likely to have seen the password. */
         refuse_outcome(l, reply->outcome);
 }
 
@@ -400,6 +401,7 @@ static void post(login *l)
         if (r < 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "store-failed");
         l->state = LOGIN_POSTING;
+        l->posted = true;
         l->has_flow = false; /* whatever happens now, it is used */
         r = submit(l);
         if (r < 0)

@@ -182,9 +182,10 @@ void revoker_end(revoker *r, session_row *row)
         (void)store_delete(NULL, row->id);
 }
 
-void revoker_use_token(revoker *r, const char *user, const secret *token)
+void revoker_use_token(revoker *r, const char *user, const char *identity, const secret *token)
 {
         (void)r;
+        require(uuid_is_valid(identity));
         require(user_name_is_valid(user) && token);
 }
 
