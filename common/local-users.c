@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -254,26 +255,38 @@ int local_user_find(const char *list, const char *passwd, const char *name, loca
         return LOCAL_USER_LISTED;
 }
 
-/* True where a line above this one has the same name, or -errno. Reads the list again for each
- * line: it is short, and checked only when somebody asks. */
-static int list_has_above(int fd, const char *name, unsigned number)
-{
-        reader r = { .fd = fd };
-        local_user user;
-        const char *first;
-        line l;
-        int more = 1;
+/* Names that were seen: a tree, see tsearch(3). */
+typedef struct seen_names {
+        void *root;
+} seen_names;
 
-        while (--number > 0 && (more = reader_line(&r, &l)) > 0) {
-                (void)list_line_parse(&l, &first, &user);
-                if (first && strcmp(first, name) == 0)
-                        return true;
-        }
-        return more < 0 ? more : false;
+static void seen_names_done(seen_names *seen)
+{
+        tdestroy(seen->root, free);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+        return strcmp(a, b);
+}
+
+/* True where a name was seen before; from now on it was. -ENOMEM. */
+static int see_name(seen_names *seen, const char *name)
+{
+        _cleanup_free_ char *copy = strdup(name);
+        char **node = copy ? tsearch(copy, &seen->root, compare_names) : NULL;
+
+        if (!node)
+                return -ENOMEM;
+        if (*node != copy)
+                return true;
+        TAKE_PTR(copy);
+        return false;
 }
 
 int local_users_check(const char *list, local_users_complaint complain, void *userdata)
 {
+        _cleanup_(seen_names_done) seen_names seen = {};
         _cleanup_close_ int fd = -1;
         int more, twice, wrong_lines = 0;
         local_user user;
@@ -287,7 +300,7 @@ int local_users_check(const char *list, local_users_complaint complain, void *us
         for (unsigned number = 1; (more = reader_line(&r, &l)) > 0; number++) {
                 const char *name, *wrong = list_line_parse(&l, &name, &user);
 
-                twice = name ? list_has_above(fd, name, number) : false;
+                twice = name ? see_name(&seen, name) : false;
                 if (twice < 0)
                         return twice;
                 if (!wrong && twice)

@@ -13,6 +13,9 @@
 /* A server's wish to be left alone is heeded so long at most: it must not lock people out for good.
  */
 #define QUIET_MAX_USEC (60 * USEC_PER_SEC)
+/* Meanwhile one login in so many asks it all the same, the first of all: who was to be kept off may
+ * have been a stranger who guesses, and not this host. */
+#define PROBE_EVERY 4
 
 static uint64_t now_usec(void)
 {
@@ -45,7 +48,7 @@ static int next_server(const kratos_call *call)
         for (size_t i = 0; i < call->servers->count; i++) {
                 if (call->tried & (1U << i))
                         continue;
-                if (call->state->quiet_until[i] > now) {
+                if (call->state->quiet_until[i] > now && !call->probes) {
                         if (last == -ENOENT)
                                 last = -EBUSY;
                 } else if (call->state->down_until[i] <= now) {
@@ -76,7 +79,9 @@ static int outcome_of(const http_answer *answer)
         if (answer->result == HTTP_NOT_SENT)
                 return KRATOS_UNREACHABLE;
         if (answer->result == HTTP_TOO_LARGE)
-                return answer->status < 300 ? KRATOS_BAD_ANSWER : KRATOS_REFUSED;
+                return answer->status < 300   ? KRATOS_BAD_ANSWER
+                       : answer->status < 500 ? KRATOS_REFUSED
+                                              : KRATOS_FAULT;
         if (answer->result != HTTP_ANSWERED)
                 return KRATOS_NO_ANSWER;
         if (answer->status >= 200 && answer->status < 300)
@@ -105,6 +110,8 @@ static void note_state(kratos_call *call, const http_answer *answer, int outcome
         if (outcome == KRATOS_RATE_LIMITED)
                 state->quiet_until[call->server] =
                         now_usec() + (quiet < QUIET_MAX_USEC ? quiet : QUIET_MAX_USEC);
+        else if (call->probes && answer->result == HTTP_ANSWERED)
+                state->quiet_until[call->server] = state->held_back = 0;
 }
 
 static void on_answer(const http_answer *answer, void *userdata)
@@ -211,6 +218,11 @@ int call_start(kratos_call *call, kratos_call **ret)
 {
         int r = call_attempt(call);
 
+        if (r == -EBUSY && call->lane == HTTP_LOGINS &&
+                call->state->held_back++ % PROBE_EVERY == 0) {
+                call->probes = true;
+                r = call_attempt(call);
+        }
         if (r < 0) {
                 kratos_cancel(call);
                 return r;

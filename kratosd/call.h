@@ -20,6 +20,7 @@
 typedef struct server_state {
         uint64_t down_until[SERVERS_MAX];
         uint64_t quiet_until[SERVERS_MAX]; /* it said 429: not asked before */
+        unsigned held_back;                /* logins since then that wanted to ask */
         bool unreachable;                  /* all of them, when last asked; said once */
 } server_state;
 
@@ -53,6 +54,7 @@ struct kratos_call {
         enum http_lane lane;
         bool fresh;
         bool old_form; /* of a logout */
+        bool probes;   /* asks a server although that wants to be left alone */
         unsigned page; /* of a list: so many entries at most */
 
         http_request *request;

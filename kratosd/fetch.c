@@ -46,7 +46,7 @@ int fetch_start(fetches *all, fetch_done done, void *userdata, fetch **ret)
         f->done = done;
         f->userdata = userdata;
         r = kratos_begin_login(
-                all->kratos, kratos_config(all->kratos)->timeout_usec, on_flow, f, &f->call);
+                all->kratos, done, kratos_config(all->kratos)->timeout_usec, on_flow, f, &f->call);
         if (r < 0) {
                 free(f);
                 return r;

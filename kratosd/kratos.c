@@ -70,8 +70,8 @@ static bool finish_flow(kratos_call *call, int outcome, const http_answer *answe
         return true;
 }
 
-int kratos_begin_login(
-        kratos *k, uint64_t deadline_usec, kratos_flow_done done, void *userdata, kratos_call **ret)
+int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_flow_done done,
+        void *userdata, kratos_call **ret)
 {
         _cleanup_call_ kratos_call *call = NULL;
         int r;
@@ -82,7 +82,7 @@ int kratos_begin_login(
         r = call_set_path(call, "/self-service/login/api");
         if (r < 0)
                 return r;
-        call->lane = HTTP_LOGINS;
+        call->lane = urgent ? HTTP_LOGINS : HTTP_BACKGROUND;
         call->finish = finish_flow;
         call->then.flow = done;
         call->userdata = userdata;

@@ -28,10 +28,10 @@ bool kratos_has_admin(const kratos *k);
 /* Ends a call without its callback. Returns NULL. */
 kratos_call *kratos_cancel(kratos_call *call);
 
-/* Takes a login flow. */
+/* Takes a login flow; urgent where somebody waits for it. */
 typedef void (*kratos_flow_done)(int outcome, const kratos_flow *flow, void *userdata);
-int kratos_begin_login(kratos *k, uint64_t deadline_usec, kratos_flow_done done, void *userdata,
-        kratos_call **ret);
+int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_flow_done done,
+        void *userdata, kratos_call **ret);
 
 /* A password login. Everything in it must be valid already, and is copied. */
 typedef struct kratos_submission {

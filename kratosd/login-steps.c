@@ -101,12 +101,12 @@ static void deliver(login *l, int verdict)
                 done(verdict, userdata);
 }
 
-/* Ends a login with a verdict. Those that say something about the password or the identity all take
- * their time; that Kratos cannot be asked is said at once. */
+/* Ends a login with a verdict. Whatever follows a password that was sent takes its time, as does
+ * what says something about the person; that Kratos cannot be asked is said at once. */
 void login_refuse(login *l, int verdict, const char *reason)
 {
         event_facts facts = facts_of(l);
-        bool at_once = verdict == VERDICT_UNAVAILABLE || verdict < 0;
+        bool at_once = !l->posted && (verdict == VERDICT_UNAVAILABLE || verdict < 0);
 
         log_event(EVENT_LOGIN_REFUSED, &facts, reason);
         l->answer = secret_free(l->answer);
@@ -169,10 +169,19 @@ static int64_t time_left(const login *l)
 
 static void post(login *l);
 
+/* Kratos says nothing about the person. That it wants to be left alone is final all the same: a
+ * stranger can bring that about by guessing, and must not open a fallback by it. */
+static void refuse_outcome(login *l, int outcome)
+{
+        int verdict = outcome == KRATOS_RATE_LIMITED ? VERDICT_THROTTLED : VERDICT_UNAVAILABLE;
+
+        login_refuse(l, verdict, kratos_outcome_reason(outcome));
+}
+
 static void refuse_start(login *l, int error)
 {
         if (error == -EBUSY)
-                login_refuse(l, VERDICT_UNAVAILABLE, "kratos-rate-limited");
+                refuse_outcome(l, KRATOS_RATE_LIMITED);
         else if (error == -EPERM || error == -ETIME || error == -ENOENT)
                 login_refuse(l, VERDICT_UNAVAILABLE, "kratos-unreachable");
         else
@@ -198,7 +207,7 @@ static void on_flow(int outcome, const kratos_flow *flow, int64_t begun, void *u
         else if (outcome < 0)
                 login_refuse(l, outcome, "internal-fault");
         else
-                login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(outcome));
+                refuse_outcome(l, outcome);
 }
 
 void login_take_flow(login *l)
@@ -265,7 +274,7 @@ static void grant(login *l, const secret *token)
                 revoker_end(l->owner->revoker, &l->row); /* nobody will open it */
         l->row_stored = false;
         log_event(EVENT_LOGIN_GRANTED, &facts, "granted");
-        revoker_use_token(l->owner->revoker, l->row.user, token);
+        revoker_use_token(l->owner->revoker, l->row.user, l->row.identity, token);
         fetches_stock(&l->owner->fetches);
         deliver(l, VERDICT_GRANTED);
 }
@@ -326,7 +335,6 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         switch (reply->outcome) {
         case KRATOS_OK:
                 return judge(l, reply);
-        case KRATOS_REFUSED: /* nobody's idea of an answer to a login: who knows what it means */
         case KRATOS_FAULT:
         case KRATOS_BAD_ANSWER:
         case KRATOS_NO_ANSWER:
@@ -346,7 +354,9 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         }
         if (reply->outcome < 0)
                 return lose(l, reply);
-        login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(reply->outcome));
+        /* Also KRATOS_REFUSED, nobody's idea of an answer to a login: whoever says 3xx or 4xx has
+         * made no session, and Kratos is not even likely to have seen the password. */
+        refuse_outcome(l, reply->outcome);
 }
 
 /* The remote host as Kratos may store it: an address, never a name (kratos-contract §7). */
@@ -391,6 +401,7 @@ static void post(login *l)
         if (r < 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "store-failed");
         l->state = LOGIN_POSTING;
+        l->posted = true;
         l->has_flow = false; /* whatever happens now, it is used */
         r = submit(l);
         if (r < 0)

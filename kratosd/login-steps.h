@@ -29,7 +29,8 @@ typedef struct login {
         session_row row; /* what is or will be stored; row.id is the nonce */
         bool row_stored;
         bool has_flow;
-        bool again; /* begun anew once already, after a flow that was gone or a dead connection */
+        bool again;  /* begun anew once already, after a flow that was gone or a dead connection */
+        bool posted; /* once at least: guesses are slow, however they end */
         bool cancelled; /* whatever Kratos says */
         kratos_flow flow;
         int64_t flow_taken;

@@ -16,6 +16,10 @@
 #define ROW_RETRY_MAX_USEC (3600 * USEC_PER_SEC)
 /* What is likely to be Kratos's trouble, and over some time. */
 #define ROW_FAULT_MAX_USEC (120 * USEC_PER_SEC)
+/* What waits for one person's next login: guesses whose answers are lost must not pile up. Kratos
+ * has ended by itself what is older (its sessions last a day by default). */
+#define WAITING_MAX 16
+#define WAITING_AGE_USEC ((int64_t)(30 * 24 * 3600 * USEC_PER_SEC))
 /* Kratos may still make a session of what was posted for so long (public write timeout, 60 s). */
 #define POST_SETTLES_USEC (75 * USEC_PER_SEC)
 
@@ -24,8 +28,9 @@ typedef struct job {
         session_row row;
         secret *token;  /* of the session itself */
         secret *person; /* another token of the same person, for what waited for one */
-        bool stored;    /* the row's state is on disk */
-        bool deleted;   /* a session was found and revoked with the person's token */
+        char identity[UUID_LENGTH + 1]; /* whose that is */
+        bool stored;                    /* the row's state is on disk */
+        bool deleted; /* a session was found and revoked with the person's token */
         kratos_call *call;
         TAILQ_ENTRY(job) jobs;
 } job;
@@ -168,6 +173,20 @@ static bool has_settled(const session_row *row)
         return boottime_usec() - row->posted >= (int64_t)POST_SETTLES_USEC;
 }
 
+/* Gives up what has waited too long for a person, or is too much. */
+static void forget_waiting(revoker *r, const char *user)
+{
+        unsigned forgotten = 0;
+
+        (void)store_forget_waiting(
+                r->store, user, WAITING_MAX, boottime_usec() - WAITING_AGE_USEC, &forgotten);
+        if (forgotten > 0)
+                log_message(LOG_WARNING,
+                        "%u answers to logins of %s that were lost are given up: what sessions they"
+                        " may have made at Kratos end by themselves",
+                        forgotten, user);
+}
+
 /* Nothing can be done before the person's next login. */
 static void wait_for_person(job *j)
 {
@@ -178,6 +197,7 @@ static void wait_for_person(job *j)
         if (j->row.due != DUE_NEVER || !j->stored) {
                 j->row.due = DUE_NEVER;
                 save(j);
+                forget_waiting(j->revoker, j->row.user);
         }
         end_job(j);
 }
@@ -249,20 +269,23 @@ static void on_admin_found(int outcome, const char *session, void *userdata)
         }
 }
 
-static void use_token_after(revoker *r, const char *user, const char *after, secret *person);
+static void use_token_after(
+        revoker *r, const char *user, const char *identity, const char *after, secret *person);
 
 /* Goes on with the person's next row that waits. One that cannot be ended now hides no other. */
 static void end_person_job(job *j, bool gone)
 {
         revoker *r = j->revoker;
         session_row row = j->row;
+        char identity[UUID_LENGTH + 1];
         secret *person = TAKE_PTR(j->person);
 
+        memcpy(identity, j->identity, sizeof(identity));
         if (gone)
                 confirmed(j);
         else
                 end_job(j);
-        use_token_after(r, row.user, row.id, person);
+        use_token_after(r, row.user, identity, row.id, person);
 }
 
 static void on_person_looked(int outcome, const char *session, void *userdata);
@@ -292,7 +315,10 @@ static void on_person_looked(int outcome, const char *session, void *userdata)
         job *j = userdata;
 
         j->call = NULL;
-        if (outcome == KRATOS_NOT_FOUND) {
+        /* No list was had with this token: it would be the same for the next row. */
+        if (outcome != KRATOS_OK && outcome != KRATOS_NOT_FOUND && outcome != KRATOS_BAD_ANSWER) {
+                end_job(j);
+        } else if (outcome == KRATOS_NOT_FOUND) {
                 end_person_job(j, j->deleted || j->row.session[0] || has_settled(&j->row));
         } else if (outcome == KRATOS_OK && !j->deleted) {
                 memcpy(j->row.session, session, UUID_LENGTH + 1);
@@ -505,7 +531,8 @@ void revoker_retry_all(revoker *r)
 }
 
 /* Takes the token over. */
-static void use_token_after(revoker *r, const char *user, const char *after, secret *person)
+static void use_token_after(
+        revoker *r, const char *user, const char *identity, const char *after, secret *person)
 {
         _cleanup_secret_ secret *token = person;
         char last[ID_LENGTH + 1];
@@ -513,12 +540,13 @@ static void use_token_after(revoker *r, const char *user, const char *after, sec
         job *j;
 
         snprintf(last, sizeof(last), "%s", after);
-        while (store_find_waiting(r->store, user, last, &row) == 0) {
+        while (store_find_waiting(r->store, user, identity, last, &row) == 0) {
                 if (!is_running(r, row.id)) {
                         if (job_new(r, &row, &j) < 0)
                                 return;
                         j->stored = true;
                         j->person = TAKE_PTR(token);
+                        snprintf(j->identity, sizeof(j->identity), "%s", identity);
                         run_job(j);
                         return;
                 }
@@ -526,11 +554,12 @@ static void use_token_after(revoker *r, const char *user, const char *after, sec
         }
 }
 
-void revoker_use_token(revoker *r, const char *user, const secret *token)
+void revoker_use_token(revoker *r, const char *user, const char *identity, const secret *token)
 {
         session_row row;
         secret *copy;
 
-        if (store_find_waiting(r->store, user, "", &row) == 0 && secret_copy(token, &copy) == 0)
-                use_token_after(r, user, "", copy);
+        if (store_find_waiting(r->store, user, identity, "", &row) == 0 &&
+                secret_copy(token, &copy) == 0)
+                use_token_after(r, user, identity, "", copy);
 }

@@ -29,6 +29,6 @@ void revoker_kick(revoker *r);
 /* Forgets what is known of Kratos's reachability, because the configuration is a new one. */
 void revoker_retry_all(revoker *r);
 
-/* Uses a person's fresh token to revoke what waits for it, if anything does. The token is copied.
- */
-void revoker_use_token(revoker *r, const char *user, const secret *token);
+/* Uses a person's fresh token to revoke what waits for it, if anything does: what the same identity
+ * left under this name. The token is copied. */
+void revoker_use_token(revoker *r, const char *user, const char *identity, const secret *token);

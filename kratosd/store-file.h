@@ -20,6 +20,7 @@ enum statement {
         FIND_LOGIN,
         FIND_DUE,
         FIND_WAITING,
+        FORGET_WAITING,
         EACH_ID,
         ABANDON_POSTED,
         REQUEUE,

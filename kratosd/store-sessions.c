@@ -130,7 +130,8 @@ int store_find_due(store *s, enum row_state state, unsigned skip, session_row *r
         return query_row(s, statement, ret);
 }
 
-int store_find_waiting(store *s, const char *user, const char *after, session_row *ret)
+int store_find_waiting(
+        store *s, const char *user, const char *identity, const char *after, session_row *ret)
 {
         sqlite3_stmt *statement;
         int r = store_statement(s, FIND_WAITING, &statement);
@@ -140,7 +141,26 @@ int store_find_waiting(store *s, const char *user, const char *after, session_ro
         store_bind(statement, 1, user);
         sqlite3_bind_int64(statement, 2, DUE_NEVER);
         store_bind(statement, 3, after);
+        store_bind(statement, 4, identity);
         return query_row(s, statement, ret);
+}
+
+int store_forget_waiting(
+        store *s, const char *user, unsigned keep, int64_t before, unsigned *ret_forgotten)
+{
+        sqlite3_stmt *statement;
+        int r = store_statement(s, FORGET_WAITING, &statement);
+
+        if (r < 0)
+                return r;
+        store_bind(statement, 1, user);
+        sqlite3_bind_int64(statement, 2, DUE_NEVER);
+        sqlite3_bind_int(statement, 3, (int)keep);
+        sqlite3_bind_int64(statement, 4, before);
+        r = store_run(s, statement);
+        if (r == 0)
+                *ret_forgotten = (unsigned)sqlite3_changes(s->db);
+        return r;
 }
 
 int store_each_id(

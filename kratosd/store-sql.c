@@ -52,7 +52,12 @@ const char *const store_sql[STATEMENTS] = {
                 "SELECT " COLUMNS " FROM session WHERE state = ?1 ORDER BY due LIMIT 1 OFFSET ?2",
         [FIND_WAITING] =
                 "SELECT " COLUMNS " FROM session WHERE state = 4 AND due = ?2 AND user = ?1"
-                " AND id > ?3 ORDER BY id LIMIT 1",
+                " AND id > ?3 AND (identity = ?4 OR identity = '') ORDER BY id LIMIT 1",
+        /* Rows of an earlier boot, whose posted is 0, are the oldest. */
+        [FORGET_WAITING] =
+                "DELETE FROM session WHERE state = 4 AND due = ?2 AND user = ?1 AND"
+                " ((posted > 0 AND posted < ?4) OR id NOT IN (SELECT id FROM session WHERE"
+                " state = 4 AND due = ?2 AND user = ?1 ORDER BY posted DESC LIMIT ?3))",
         [EACH_ID] = "SELECT id FROM session WHERE state = ?1",
         [ABANDON_POSTED] = ("UPDATE session SET state = 4, due = 0, posted = ?1"
                             " WHERE state = 1 AND posted < ?2"),

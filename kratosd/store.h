@@ -78,8 +78,14 @@ int store_find_login(store *s, const unsigned char hash[static LOGIN_HASH_SIZE],
 int store_find_due(store *s, enum row_state state, unsigned skip, session_row *ret);
 
 /* The next row of a person that waits for a login (DUE_NEVER), by its id, after one ("": the
- * first). */
-int store_find_waiting(store *s, const char *user, const char *after, session_row *ret);
+ * first). Those of another identity, which had the name before, are not this person's. */
+int store_find_waiting(
+        store *s, const char *user, const char *identity, const char *after, session_row *ret);
+
+/* Forgets those of a person's rows that have waited since before a time, and all but the newest so
+ * many, and says how many these were. */
+int store_forget_waiting(
+        store *s, const char *user, unsigned keep, int64_t before, unsigned *ret_forgotten);
 
 /* Calls back with the id of every row of a state; a negative result ends it and is returned. Rows
  * may be changed only after it has returned. */

@@ -104,12 +104,13 @@ static int ask(call *c, const client_prompt *prompt, conversation *a)
         return add_answer(c, prompt, response, a);
 }
 
-/* Sends an answer. Where it is refused, the login is over: its id is erased. */
+/* Sends an answer. Where it is refused, the login is over: its id is erased. One that is not answered
+ * in time goes on, and is to be cancelled. */
 static int send(call *c, int fd, client_login *login)
 {
         int r = c->library.methods->answer(&c->client, fd, login);
 
-        if (r > 0)
+        if (r == CLIENT_REFUSED)
                 login->id[0] = '\0';
         return r;
 }

@@ -3,10 +3,14 @@ these once worked."""
 
 import contextlib
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,6 +27,8 @@ pytestmark = pytest.mark.timeout(120)
 PASSWORD = "correct horse battery staple"
 ALICE = "9f425a8d-7efc-4768-8f23-7647a74fdf13"
 BOB = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
+WAITING_MAX = 16
+REFUSED_AFTER_SEC = 1.0
 WHOLE = ["authenticate", "open_session", "close_session"]
 STATE = Path("/var/lib/kratosd")
 
@@ -46,6 +52,54 @@ def daemon(stopped_daemon: Daemon, public: FaultServer) -> Daemon:
 
 def log_in(name: str, *operations: str) -> int:
     return Pamtester("attacks", name, list(operations), [PASSWORD]).finish().status
+
+
+def rows() -> int | None:
+    """Counted in a copy, for kratosd lets nobody else read its store; None in the midst of a change."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            for file in STATE.glob("kratosd.db*"):
+                shutil.copy(file, folder)
+            with contextlib.closing(sqlite3.connect(f"{folder}/kratosd.db")) as store:
+                return store.execute("SELECT count(*) FROM session").fetchone()[0]
+        except (OSError, sqlite3.Error):
+            return None
+
+
+@pytest.mark.parametrize("status", [303, 403, 406, 413])
+def test_rule_35_a_guess_that_a_firewall_refuses_takes_its_time_and_leaves_nothing(
+    daemon: Daemon, public: FaultServer, status: int
+) -> None:
+    """Whoever says so has passed nothing on, so that there is no session to look for."""
+    daemon.configure(Kratos={"AdminURL": None})
+    daemon.start()
+    public.set("login", faults.html(status))
+    guess = Pamtester("attacks", "alice", ["authenticate"], ["' OR 1=1 --"]).answer()
+    begun = time.monotonic()
+    assert guess.finish().status != 0
+    assert time.monotonic() - begun >= REFUSED_AFTER_SEC
+    wait_until(lambda: rows() == 0, "nothing is left of it")
+
+
+def test_guesses_with_lost_answers_do_not_pile_up(
+    daemon: Daemon, public: FaultServer, journal: Journal
+) -> None:
+    daemon.configure(Kratos={"AdminURL": None})
+    daemon.start()
+    public.set("login", faults.failure(503))
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: log_in("alice", "authenticate"), range(WAITING_MAX + 5)))
+    log_in("bob", "authenticate")
+    wait_until(lambda: rows() == WAITING_MAX + 1, "the last few of each wait for their person")
+    told = [entry for entry in journal.entries(PRIORITY="4") if "given up" in entry["MESSAGE"]]
+    assert len(told) == 5
+
+    # A token that Kratos does not take is tried once, and no more.
+    public.clear()
+    public.set("sessions", faults.html(401))
+    assert log_in("alice", "authenticate") == 0
+    time.sleep(1)
+    assert len(public.of("sessions")) == 1
 
 
 @pytest.mark.parametrize("status", [404, 405])

@@ -304,9 +304,10 @@ void revoker_end(revoker *r, session_row *row)
         (void)store_delete(NULL, row->id);
 }
 
-void revoker_use_token(revoker *r, const char *user, const secret *token)
+void revoker_use_token(revoker *r, const char *user, const char *identity, const secret *token)
 {
         (void)r;
+        require(uuid_is_valid(identity));
         require(user_name_is_valid(user) && token);
 }
 
@@ -451,10 +452,11 @@ static int kratos_begin(kratos_call **ret)
         return 0;
 }
 
-int kratos_begin_login(
-        kratos *k, uint64_t deadline_usec, kratos_flow_done done, void *userdata, kratos_call **ret)
+int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_flow_done done,
+        void *userdata, kratos_call **ret)
 {
         (void)k;
+        (void)urgent;
         (void)deadline_usec;
         kratos_begin(ret);
         (*ret)->flow = done;

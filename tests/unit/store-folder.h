@@ -74,7 +74,7 @@ static void insert(store *s, const char *id, enum row_state state, int64_t due)
 }
 
 /* Changes the file behind the store's back. */
-static void alter(const char *script)
+__attribute__((unused)) static void alter(const char *script)
 {
         sqlite3 *db = NULL;
         char *message = NULL;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -316,6 +317,26 @@ static void test_check(void **state)
         assert_int_equal(c.count, 6);
 }
 
+/* A list as long as it may be is checked in the midst of the loop. */
+static void test_check_of_a_long_list(void **state)
+{
+        static char text[256 * 1024];
+        struct timespec begun, ended;
+        complaints c = {};
+        size_t end = 0;
+
+        (void)state;
+        for (unsigned i = 0; end < sizeof(text) - 100; i++)
+                end += (size_t)snprintf(text + end, sizeof(text) - end, "u%u -\n", i);
+        snprintf(text + end, sizeof(text) - end, "u0 -\n");
+        write_text(list, text);
+        clock_gettime(CLOCK_MONOTONIC, &begun);
+        assert_int_equal(local_users_check(list, complain, &c), 1);
+        clock_gettime(CLOCK_MONOTONIC, &ended);
+        assert_int_equal(c.count, 1);
+        assert_true(ended.tv_sec - begun.tv_sec < 2);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -332,6 +353,7 @@ int main(void)
                 cmocka_unit_test_setup(test_passwd_malformed, fresh),
                 cmocka_unit_test_setup(test_passwd_long_lines, fresh),
                 cmocka_unit_test_setup(test_check, fresh),
+                cmocka_unit_test_setup(test_check_of_a_long_list, fresh),
         };
 
         return cmocka_run_group_tests(tests, make_folder, remove_folder);

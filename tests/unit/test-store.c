@@ -114,18 +114,18 @@ static void test_find_waiting_and_requeue(void **state)
         (void)state;
         insert(s, ID("0"), ROW_REVOKING, 30);
         insert(s, ID("1"), ROW_GRANTED, DUE_NEVER);
-        assert_int_equal(store_find_waiting(s, "alice", "", &found), -ENOENT);
+        assert_int_equal(store_find_waiting(s, "alice", UUID, "", &found), -ENOENT);
         insert(s, ID("3"), ROW_REVOKING, DUE_NEVER);
         insert(s, ID("2"), ROW_REVOKING, DUE_NEVER);
-        assert_int_equal(store_find_waiting(s, "bob", "", &found), -ENOENT);
-        assert_int_equal(store_find_waiting(s, "alice", "", &found), 0);
+        assert_int_equal(store_find_waiting(s, "bob", UUID, "", &found), -ENOENT);
+        assert_int_equal(store_find_waiting(s, "alice", UUID, "", &found), 0);
         assert_string_equal(found.id, ID("2"));
-        assert_int_equal(store_find_waiting(s, "alice", ID("2"), &found), 0);
+        assert_int_equal(store_find_waiting(s, "alice", UUID, ID("2"), &found), 0);
         assert_string_equal(found.id, ID("3"));
-        assert_int_equal(store_find_waiting(s, "alice", ID("3"), &found), -ENOENT);
+        assert_int_equal(store_find_waiting(s, "alice", UUID, ID("3"), &found), -ENOENT);
 
         assert_int_equal(store_requeue(s), 0);
-        assert_int_equal(store_find_waiting(s, "alice", "", &found), -ENOENT);
+        assert_int_equal(store_find_waiting(s, "alice", UUID, "", &found), -ENOENT);
         assert_int_equal(store_find(s, ID("0"), &found), 0);
         assert_int_equal(found.due, 0);
         assert_int_equal(store_find(s, ID("1"), &found), 0);
