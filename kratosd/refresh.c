@@ -14,7 +14,9 @@
 /* Until a round goes on that Kratos did not answer: 5 s, 10 s … */
 #define RETRY_USEC (5 * USEC_PER_SEC)
 #define RETRY_MAX_USEC (300 * USEC_PER_SEC)
-/* For one identity. */
+/* For one identity, and how often a round waits for an answer about one until it passes it over:
+ * those behind it must not wait for good. */
+#define ONE_TRIES_MAX 2
 #define ONE_USEC (15 * USEC_PER_SEC)
 /* A round begins so much earlier or later than it would, in hundredths of its interval. */
 #define JITTER_PERCENT 10
@@ -114,7 +116,7 @@ static void on_one(int outcome, const kratos_identity *identity, void *userdata)
                 n = adoption_end(r->owner->store, r->ids[r->asked]);
         else if (outcome == KRATOS_BAD_ANSWER)
                 say_bad(r->ids[r->asked]); /* those after it are not to wait for it */
-        else
+        else if (r->failures < ONE_TRIES_MAX)
                 return retry(r);
         if (n < 0)
                 return retry(r);

@@ -89,7 +89,7 @@ int main(int argc, char **argv)
         char buffer[BUFFER_SIZE];
         struct passwd user;
 
-        end = time(NULL) + atoi(argv[1]);
+        end = time(NULL) + strtol(argv[1], NULL, 10);
         for (int i = 2; i < argc && n_people < NAMES_MAX; i++) {
                 person *p = &people[n_people++];
 

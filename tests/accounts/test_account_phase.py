@@ -106,10 +106,11 @@ def test_rule_5_a_password_does_not_make_the_document_fresh(
     stopped_daemon: Daemon, kratos: Kratos, make: Make, journal: Journal, sshd: Sshd
 ) -> None:
     """It shows that the identity is active. That the account has expired its document says."""
-    stopped_daemon.configure(Access={"FreshSec": "0"})
+    stopped_daemon.configure(Access={"FreshSec": "3s"})
     stopped_daemon.start()
     dora = make("dora")
     SshSession("dora").login(dora.password).logout()
+    time.sleep(4.1)
     path = "/metadata_public/posix/notAfter"
     kratos.patch(dora.id, {"op": "add", "path": path, "value": "2020-01-01"})
     SshSession("dora").answer(dora.password).finish()

@@ -1,5 +1,6 @@
 """Answers of the admin API that say nothing about anybody, and so end nobody's account."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ from looking import QUICK, a_round_later, groups, passwd, seen, told
 from world.daemon import Daemon
 from world.journal import Journal
 from world.kratos import Identity, Kratos
+from world.processes import wait_until
 
 Make = Callable[..., Identity]
 
@@ -109,3 +111,29 @@ def test_rule_41_one_that_spoils_the_list_spoils_it_for_itself_alone(
     for name in "dora", "frida", "gerd":
         seen(lambda: passwd(name)[6] == "/bin/sh", f"the new shell of {name}")
     assert passwd("erik")[6] == "/bin/bash"
+
+
+def test_rule_41_one_that_is_never_answered_holds_up_nobody_for_good(
+    stopped_daemon: Daemon, proxy: FaultServer, kratos: Kratos, make: Make
+) -> None:
+    """In no list, and 500 by itself, it comes before others, of more than one list can tell."""
+    stopped_daemon.configure(**QUICK)
+    stopped_daemon.start()
+    people = [make(f"person{i}") for i in range(90)]
+    for one in people:
+        assert passwd(one.username)
+        time.sleep(0.06)  # no more names a second than Kratos is asked for
+    people.sort(key=lambda one: one.id)
+    first, last = people[0], people[-1]
+    missing = faults.json_body(lambda list: [one for one in list if one["id"] != first.id])
+    proxy.set("identities", missing)
+    proxy.set("identity", faults.failure(500))
+    path = "/metadata_public/posix/shell"
+    kratos.patch(last.id, {"op": "add", "path": path, "value": "/bin/sh"})
+
+    def changed() -> bool:
+        time.sleep(0.2)
+        return passwd(last.username)[6] == "/bin/sh"
+
+    wait_until(changed, "the new shell of the last", 50)
+    assert passwd(first.username)
