@@ -69,7 +69,6 @@ install: all
 	install -D -m 0644 $(BUILD)/pam_kratos.so $(DESTDIR)$(pamdir)/pam_kratos.so
 	install -D -m 0644 $(BUILD)/client.so $(DESTDIR)$(privlibdir)/client.so
 	install -D -m 0644 systemd/kratosd.service $(DESTDIR)$(unitdir)/kratosd.service
-	install -D -m 0644 systemd/kratosd-userdb.socket $(DESTDIR)$(unitdir)/kratosd-userdb.socket
 	install -D -m 0644 systemd/kratosd.sysusers $(DESTDIR)$(libdir)/sysusers.d/kratosd.conf
 	install -D -m 0644 systemd/org.kratosd1.conf $(DESTDIR)$(prefix)/share/dbus-1/system.d/org.kratosd1.conf
 	install -d -m 0755 $(DESTDIR)$(sysconfdir)/kratosd/kratosd.conf.d

@@ -7,8 +7,7 @@
 #include <string.h>
 
 static const char *const kept[] = { "CREDENTIALS_DIRECTORY", "INVOCATION_ID", "JOURNAL_STREAM",
-        "LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "SYSTEMD_BYPASS_USERDB",
-        "WATCHDOG_PID", "WATCHDOG_USEC" };
+        "NOTIFY_SOCKET", "SYSTEMD_BYPASS_USERDB", "WATCHDOG_PID", "WATCHDOG_USEC" };
 
 #define N_KEPT (sizeof(kept) / sizeof(kept[0]))
 

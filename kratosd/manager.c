@@ -212,7 +212,7 @@ static int make_accounts(manager *m, config *c)
 static int serve_accounts(manager *m)
 {
         _cleanup_(varlink_listener_freep) varlink_listener *l = NULL;
-        int r = varlink_listener_new(USERDB_SOCKET_NAME, USERDB_SOCKET, &l);
+        int r = varlink_listener_new(USERDB_SOCKET, &l);
 
         if (r < 0) {
                 log_message(LOG_ERR,

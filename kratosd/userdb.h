@@ -14,15 +14,14 @@
 #include "lookup.h"
 #include "varlink-listener.h"
 
-/* The provider's name, which callers must give, and its socket, whose name must be the same. */
+/* The provider's name, which callers must give. */
 #define USERDB_SERVICE "org.kratosd1"
-#define USERDB_SOCKET "/run/systemd/userdb/" USERDB_SERVICE
-/* FileDescriptorName= in systemd/kratosd-userdb.socket. */
-#define USERDB_SOCKET_NAME "userdb"
+/* The socket. systemd/kratosd.service shows it to the system, as the provider of that name. */
+#define USERDB_SOCKET "/run/kratosd/userdb"
 
 typedef struct userdb userdb;
 
-/* Answers from now on, on varlink_listener_new(USERDB_SOCKET_NAME, USERDB_SOCKET, …), which is
+/* Answers from now on, on varlink_listener_new(USERDB_SOCKET, …), which is
  * taken over on success. -errno. */
 int userdb_new(sd_event *event, varlink_listener *l, directory *d, lookups *k, userdb **ret);
 

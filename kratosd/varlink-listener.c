@@ -2,12 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 
 struct varlink_listener {
         int fd;
@@ -15,24 +13,6 @@ struct varlink_listener {
         dev_t device;
         ino_t inode;
 };
-
-/* Looks among the descriptors that systemd passed. -ENOENT. */
-static int find_passed(const char *name)
-{
-        char **names = NULL;
-        int found = -ENOENT, n = sd_listen_fds_with_names(0, &names);
-
-        for (int i = 0; i < n; i++) {
-                int fd = SD_LISTEN_FDS_START + i;
-
-                if (found < 0 && strcmp(names[i], name) == 0 &&
-                        sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) > 0)
-                        found = fd;
-                free(names[i]);
-        }
-        free(names);
-        return n < 0 ? n : found;
-}
 
 /* Makes the folders above a path that are missing. */
 static int make_folders(const char *path)
@@ -95,16 +75,11 @@ static int bind_path(varlink_listener *l, const char *path)
         return 0;
 }
 
-int varlink_listener_new(const char *name, const char *path, varlink_listener **ret)
+int varlink_listener_new(const char *path, varlink_listener **ret)
 {
         _cleanup_listener_ varlink_listener *l = NULL;
-        int r, fd = find_passed(name);
+        int r = varlink_listener_take(-1, &l);
 
-        if (fd >= 0)
-                return varlink_listener_take(fd, ret);
-        if (fd != -ENOENT)
-                return fd;
-        r = varlink_listener_take(-1, &l);
         if (r == 0)
                 r = make_folders(path);
         if (r == 0)

@@ -1,8 +1,7 @@
 /*
- * The socket on which a Varlink server listens: the one that systemd made and passed to us by its
- * FileDescriptorName=, or else one that we bind ourselves, as a daemon run by hand does. The
- * listener owns the descriptor, and the file only if it was bound here: then the file is gone when
- * the listener ends. After a kill -9 the file stays, and whoever connects to it is refused at once.
+ * The socket on which a Varlink server listens. The listener owns the descriptor, and the file if
+ * it was bound here: then the file is gone when the listener ends. After a kill -9 the file stays,
+ * and whoever connects to it is refused at once.
  */
 #pragma once
 
@@ -12,9 +11,8 @@
 
 typedef struct varlink_listener varlink_listener;
 
-/* Takes the descriptor that systemd passed under this name, or binds the absolute path, with mode
- * 0666, in the place of whatever socket was there. -errno. */
-int varlink_listener_new(const char *name, const char *path, varlink_listener **ret);
+/* Binds the absolute path, with mode 0666, in the place of whatever socket was there. -errno. */
+int varlink_listener_new(const char *path, varlink_listener **ret);
 
 /* Makes one of a listening socket that it takes over. -ENOMEM. */
 int varlink_listener_take(int fd, varlink_listener **ret);

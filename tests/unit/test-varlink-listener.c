@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -45,7 +44,7 @@ static void test_one_that_we_bind(void **state)
         mode_t mask = umask(0077);
 
         (void)state;
-        assert_int_equal(varlink_listener_new("none", PATH, &l), 0);
+        assert_int_equal(varlink_listener_new(PATH, &l), 0);
         (void)umask(mask);
         assert_int_equal(stat(PATH, &st), 0);
         assert_true(S_ISSOCK(st.st_mode));
@@ -67,10 +66,10 @@ static void test_one_that_was_left(void **state)
 
         (void)state;
         if (child == 0)
-                _exit(varlink_listener_new("none", PATH, &l) == 0 ? 0 : 1);
+                _exit(varlink_listener_new(PATH, &l) == 0 ? 0 : 1);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_int_equal(try_connect(), ECONNREFUSED);
-        assert_int_equal(varlink_listener_new("none", PATH, &l), 0);
+        assert_int_equal(varlink_listener_new(PATH, &l), 0);
         assert_int_equal(try_connect(), 0);
         varlink_listener_free(l);
 }
@@ -80,54 +79,12 @@ static void test_another_daemons_is_left_alone(void **state)
         varlink_listener *first = NULL, *second = NULL;
 
         (void)state;
-        assert_int_equal(varlink_listener_new("none", PATH, &first), 0);
-        assert_int_equal(varlink_listener_new("none", PATH, &second), 0);
+        assert_int_equal(varlink_listener_new(PATH, &first), 0);
+        assert_int_equal(varlink_listener_new(PATH, &second), 0);
         varlink_listener_free(first);
         assert_int_equal(try_connect(), 0);
         varlink_listener_free(second);
         assert_int_equal(try_connect(), ENOENT);
-}
-
-/* In a process of its own, as systemd starts one: its descriptors are those from 3 on. */
-static bool takes_passed(const char *name, bool bound_too)
-{
-        pid_t child = fork();
-        int status = -1;
-
-        if (child == 0) {
-                struct sockaddr_un address = { .sun_family = AF_UNIX };
-                varlink_listener *l = NULL;
-                char pid[16];
-                int ours = socket(AF_UNIX, SOCK_STREAM, 0), other = open("/dev/null", O_RDONLY);
-
-                (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
-                if (bind(ours, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ||
-                        listen(ours, 1) < 0 || dup2(other, 10) < 0 || dup2(ours, 11) < 0 ||
-                        dup2(10, 3) < 0 || dup2(11, 4) < 0 || setenv("LISTEN_PID", pid, 1) < 0 ||
-                        setenv("LISTEN_FDS", "2", 1) < 0 ||
-                        setenv("LISTEN_FDNAMES", "null:userdb", 1) < 0)
-                        _exit(2);
-                if (varlink_listener_new(name, PATH, &l) < 0)
-                        _exit(3);
-                if ((varlink_listener_fd(l) == 4) == bound_too ||
-                        (access(PATH, F_OK) == 0) != bound_too)
-                        _exit(4);
-                if (fcntl(varlink_listener_fd(l), F_GETFD) != FD_CLOEXEC ||
-                        !(fcntl(varlink_listener_fd(l), F_GETFL) & O_NONBLOCK))
-                        _exit(5);
-                varlink_listener_free(l);
-                _exit(0);
-        }
-        assert_int_equal(waitpid(child, &status, 0), child);
-        return status == 0;
-}
-
-static void test_one_that_systemd_passes(void **state)
-{
-        (void)state;
-        assert_true(takes_passed("userdb", false));
-        assert_true(takes_passed("null", true)); /* which is no socket */
-        assert_true(takes_passed("other", true));
 }
 
 static void test_what_cannot_be_bound(void **state)
@@ -136,12 +93,12 @@ static void test_what_cannot_be_bound(void **state)
         char path[300] = "/run/test-varlink-listener/";
 
         (void)state;
-        assert_int_equal(varlink_listener_new("none", "/proc/none/socket", &l), -ENOENT);
+        assert_int_equal(varlink_listener_new("/proc/none/socket", &l), -ENOENT);
         memset(path + strlen(path), 'a', sizeof(path) - strlen(path) - 1);
-        assert_int_equal(varlink_listener_new("none", path, &l), -ENAMETOOLONG);
+        assert_int_equal(varlink_listener_new(path, &l), -ENAMETOOLONG);
         assert_int_equal(mkdir(FOLDER, 0755), 0);
         assert_int_equal(mkdir(PATH, 0755), 0);
-        assert_int_equal(varlink_listener_new("none", PATH, &l), -EISDIR);
+        assert_int_equal(varlink_listener_new(PATH, &l), -EISDIR);
         assert_int_equal(access(FOLDER "/.org.example.new", F_OK), -1);
         assert_int_equal(rmdir(PATH), 0);
         assert_null(l);
@@ -153,7 +110,6 @@ int main(void)
                 cmocka_unit_test_teardown(test_one_that_we_bind, remove_all),
                 cmocka_unit_test_teardown(test_one_that_was_left, remove_all),
                 cmocka_unit_test_teardown(test_another_daemons_is_left_alone, remove_all),
-                cmocka_unit_test_teardown(test_one_that_systemd_passes, remove_all),
                 cmocka_unit_test_teardown(test_what_cannot_be_bound, remove_all),
         };
 

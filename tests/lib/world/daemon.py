@@ -6,7 +6,6 @@ import re
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -127,8 +126,6 @@ class Daemon(Service):
             "RUNTIME_DIRECTORY": str(RUNTIME),
             "CONFIGURATION_DIRECTORY": str(ETC),
             "INVOCATION_ID": os.urandom(16).hex(),
-            "LISTEN_FDS": "1",
-            "LISTEN_FDNAMES": "userdb",
         }
         if int(watchdog):
             env["WATCHDOG_USEC"] = str(int(watchdog) * 1_000_000)
@@ -156,27 +153,15 @@ class Daemon(Service):
         settings = unit()
         self._folders(settings)
         umask = int(settings.get("UMask", ["0022"])[-1], 8)
-        with self._userdb_socket() as listener:
-            fd = listener.fileno()
-            # systemd passes descriptors from 3 on, and says to which process (sd_listen_fds(3)).
-            pass_on = f'[ {fd} = 3 ] || exec 3<&{fd} {fd}<&-; LISTEN_PID=$$ exec "$@"'
-            self.spawn(
-                ["bash", "-c", pass_on, "bash", *self._argv(settings)],
-                env=self._environment(settings, environment),
-                umask=umask,
-                pass_fds=(fd,),
-            )
+        self._show_userdb()
+        self.spawn(self._argv(settings), env=self._environment(settings, environment), umask=umask)
 
     @staticmethod
-    def _userdb_socket() -> socket.socket:
-        """As kratosd-userdb.socket makes it: in a folder in which kratosd itself could not."""
+    def _show_userdb() -> None:
+        """As the unit does when it has started: in a folder in which kratosd itself could not."""
         USERDB.parent.mkdir(parents=True, exist_ok=True)
         USERDB.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(USERDB))
-        os.chmod(USERDB, 0o666)
-        listener.listen(128)
-        return listener
+        USERDB.symlink_to(RUNTIME / "userdb")
 
     def start(self, timeout: float = 10.0, **environment: str) -> None:
         """Starts it, and returns when it is ready."""
