@@ -69,6 +69,21 @@ int directory_find_user(directory *d, const char *name, directory_user **ret)
 static unsigned standings;
 static int standing_answer;
 
+/* Without an admin API, what a login shows is all that is known. */
+bool kratos_has_admin(const kratos *k)
+{
+        assert_null(k);
+        return false;
+}
+
+int store_find_standing(store *s, const char *identity, standing *ret)
+{
+        assert_null(s);
+        assert_string_equal(identity, UUID);
+        (void)ret;
+        return -ENOENT;
+}
+
 int store_put_standing(store *s, const char *identity, const standing *what)
 {
         assert_null(s);
