@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "socket-path.h"
+
 /* All response headers together, in bytes. */
 #define HEADERS_MAX ((size_t)64 * 1024)
 /* libcurl's threads that ask for an address, those included for which nobody waits any more. */
@@ -92,33 +94,6 @@ static int start_resolver(void *resolver, void *reserved, void *userdata)
         (void)reserved;
         (void)userdata;
         return count_resolvers() >= RESOLVERS_MAX;
-}
-
-static bool is_writable_by_others(const struct stat *st, uid_t server_uid)
-{
-        return (st->st_uid != 0 && st->st_uid != server_uid) || (st->st_mode & S_IWOTH) ||
-               ((st->st_mode & S_IWGRP) && st->st_gid != 0);
-}
-
-/* A socket counts only where nobody but root and ServerUser= could have put another: in each folder
- * on the way to it. One that is not there fails when it is connected to. */
-static int check_folders(const char *socket, uid_t server_uid)
-{
-        _cleanup_free_ char *copy = strdup(socket), *path = NULL;
-        struct stat st;
-
-        if (!copy)
-                return -ENOMEM;
-        *(strrchr(copy, '/') + 1) = '\0';
-        path = realpath(copy, NULL);
-        if (!path)
-                return errno == ENOMEM ? -ENOMEM : 0;
-        for (char *slash = path + strlen(path); slash; slash = strrchr(path, '/')) {
-                *slash = '\0';
-                if (stat(*path ? path : "/", &st) < 0 || is_writable_by_others(&st, server_uid))
-                        return -EPERM;
-        }
-        return 0;
 }
 
 __attribute__((format(printf, 2, 3))) static int add_header(
@@ -235,7 +210,7 @@ int http_request_new(const http_ask *ask, http_request **ret)
         request->server_uid = ask->config->server_uid;
         request->once = strcmp(ask->method, "POST") == 0;
         if (ask->server->socket) {
-                r = check_folders(ask->server->socket, ask->config->server_uid);
+                r = socket_path_check(ask->server->socket, ask->config->server_uid);
                 if (r < 0)
                         return r;
         }

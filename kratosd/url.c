@@ -96,16 +96,29 @@ static int parse_unix(const char *text, server_url *ret, const char **ret_why)
         return r;
 }
 
+/* The first port that anybody may take here. Where that cannot be read, the kernel's default. */
+static unsigned long first_free_port(void)
+{
+        _cleanup_fclose_ FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+        char line[16];
+        unsigned long port;
+
+        if (!f || !fgets(line, sizeof(line), f))
+                return PRIVILEGED_PORTS;
+        port = strtoul(line, NULL, 10);
+        return port < PRIVILEGED_PORTS ? port : PRIVILEGED_PORTS;
+}
+
 /* Plain http would show passwords to whoever listens, so only root may be able to. */
 static int check_plain(CURLU *url, const char *host, const char **ret_why)
 {
         _cleanup_part_ char *port = NULL;
 
         if (curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
-                !is_loopback(host) || strtoul(port, NULL, 10) >= PRIVILEGED_PORTS)
+                !is_loopback(host) || strtoul(port, NULL, 10) >= first_free_port())
                 return invalid(ret_why,
-                        "plain http is only for a loopback address with a port below "
-                        "1024; use https:// or unix:");
+                        "plain http is only for a loopback address with a port below 1024, and "
+                        "below net.ipv4.ip_unprivileged_port_start; use https:// or unix:");
         return 0;
 }
 

@@ -275,6 +275,29 @@ class TestUnixSocket:
         assert len(server.sessions()) == 1
 
 
+    @pytest.mark.parametrize("what", ["folder", "link", "socket"])
+    def test_rule_30_a_link_in_another_persons_folder(
+        self, stopped_daemon: Daemon, socket_kratos: Callable[..., SocketKratos], what: str
+    ) -> None:
+        """It leads to the right place today: a safe folder, by a safe link, or the socket itself."""
+        server = socket_kratos()
+        hers, ours = WORLD / "hers", WORLD / "ours"
+        for folder in hers, ours:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        shutil.chown(hers, "alice", "alice")
+        (hers / "link").symlink_to(server.FOLDER)
+        (hers / "socket").symlink_to(server.socket)
+        (ours / "link").symlink_to("../hers/link")
+        (ours / "socket").symlink_to(hers / "socket")
+        way = {"folder": hers / "link/public.sock", "link": ours / "link/public.sock", "socket": ours / "socket"}
+        stopped_daemon.configure(Kratos={"PublicURL": f"unix:{way[what]}"})
+        start(stopped_daemon)
+        assert login("alice", PASSWORD, AUTHENTICATE) == UNAVAILABLE
+        shutil.chown(hers, "root", "root")
+        assert login("alice", PASSWORD, AUTHENTICATE) == GRANTED
+
+
 class TlsKratos(Kratos):
     """A Kratos whose public API speaks TLS."""
 

@@ -2,11 +2,13 @@
 #include "kratosd/url.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -180,6 +182,32 @@ static void test_unix_with_further_parts(void **state)
         refuse("unix:/s:/a\x7f");
 }
 
+static void write_first_free_port(const char *text)
+{
+        int fd = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY);
+
+        assert_return_code(fd, errno);
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        close(fd);
+}
+
+/* The world of tests/lib/enter has a network of its own, and with it this setting. */
+static void test_rule_30_where_anybody_may_take_low_ports(void **state)
+{
+        (void)state;
+        if (access("/run/world", F_OK) < 0)
+                skip();
+        write_first_free_port("433");
+        refuse("http://127.0.0.1:433");
+        accept("http://127.0.0.1:432", "http://127.0.0.1:432", NULL);
+        write_first_free_port("0");
+        refuse("http://127.0.0.1:80");
+        write_first_free_port("2000");
+        refuse("http://127.0.0.1:1024");
+        write_first_free_port("1024");
+        accept("http://127.0.0.1:433", "http://127.0.0.1:433", NULL);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -189,6 +217,7 @@ int main(void)
                 cmocka_unit_test(test_length),
                 cmocka_unit_test(test_rule_30_plain_http),
                 cmocka_unit_test(test_rule_30_other_forms_of_the_loopback_address),
+                cmocka_unit_test(test_rule_30_where_anybody_may_take_low_ports),
                 cmocka_unit_test(test_unix),
                 cmocka_unit_test(test_unix_with_further_parts),
         };
