@@ -3,6 +3,8 @@
 runner.py BUILD [NAME…]    NAME: a folder of tests/ (unit), a file's stem with or without test_ (faults),
                            a path, or a path with ::test; without names, everything
 
+What is in tests/system boots a Debian, that of this host. Where it is named, it is run for the newer ones too.
+
 A file in which a test fails is run once more at the end, with nothing beside it, for these machines are
 shared: what fails again counts as failed, what does not is named as unsteady, and is a fault to look for.
 """
@@ -19,7 +21,12 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 TREE = TESTS.parent
+SYSTEM = "tests/system/"
 FILE_TIMEOUT = 1500
+
+# The suites that tests/system can boot, the oldest first: what is built here runs on newer ones, not on
+# older ones.
+SUITES = ["bookworm", "trixie"]
 SYMBOLS = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}
 
 
@@ -51,9 +58,37 @@ def files_of(name: str) -> list[str]:
     return [str(path.relative_to(TREE)) for path in found]
 
 
+def suite_here() -> str:
+    release = Path("/etc/os-release").read_text().splitlines()
+    codes = [line.partition("=")[2] for line in release if line.startswith("VERSION_CODENAME=")]
+    return codes[0] if codes else ""
+
+
+def on_suites(files: list[str], named: bool) -> list[str]:
+    """The files, those that boot a Debian as FILE@SUITE."""
+    here = suite_here()
+    suites = SUITES[SUITES.index(here) :] if here in SUITES else SUITES[-1:]
+    suites = suites if named else suites[:1]
+    found = []
+    for file in files:
+        found += [f"{file}@{suite}" for suite in suites] if file.startswith(SYSTEM) else [file]
+    return found
+
+
+def root_of(suite: str) -> str:
+    """The root to boot, made where there is none."""
+    made = subprocess.run([TESTS / "system/root", suite], stdout=subprocess.PIPE, text=True)
+    if made.returncode != 0:
+        print(f"0 passed, 1 failed: no Debian {suite} to boot")
+        sys.exit(1)
+    return made.stdout.strip()
+
+
 class Runner:
     def __init__(self, build: Path, files: list[str]) -> None:
         self.build = build
+        suites = dict.fromkeys(file.partition("@")[2] for file in files if "@" in file)
+        self.roots = {suite: root_of(suite) for suite in suites}
         self.folder = TREE / build / "check"
         self.folder.mkdir(parents=True, exist_ok=True)
         self._times_file = self.folder / "seconds.json"
@@ -101,13 +136,17 @@ class Runner:
     def _run_file(self, file: str) -> Result:
         report = self.folder / (file.replace("/", "-").replace("::", "-") + ".xml")
         report.unlink(missing_ok=True)
+        path, _, suite = file.partition("@")
+        environment = os.environ | {"KRATOSD_BUILD": str(self.build)}
+        if suite:
+            environment["KRATOSD_ROOT"] = self.roots[suite]
         begun = time.monotonic()
         try:
             process = subprocess.run(
                 [TESTS / "lib/enter", "/usr/bin/python3", "-m", "pytest", "-c", "tests/pytest.ini"]
-                + ["--rootdir=tests", "--quiet", "--tb=short", "--color=no", f"--junit-xml={report}", file],
+                + ["--rootdir=tests", "--quiet", "--tb=short", "--color=no", f"--junit-xml={report}", path],
                 cwd=TREE,
-                env=os.environ | {"KRATOSD_BUILD": str(self.build)},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -166,9 +205,10 @@ def read_report(file: str, report: Path) -> Result:
 def main() -> None:
     build, *names = sys.argv[1:]
     if names:
-        files = [file for name in names for file in files_of(name)]
+        files = on_suites([file for name in names for file in files_of(name)], named=True)
     else:
-        files = [str(path.relative_to(TREE)) for path in sorted(TESTS.rglob("test_*.py"))]
+        every = [str(path.relative_to(TREE)) for path in sorted(TESTS.rglob("test_*.py"))]
+        files = on_suites(every, named=False)
     total = Runner(Path(build), list(dict.fromkeys(files))).run()
     skipped = f", {total.skipped} skipped" if total.skipped else ""
     print(f"\n{total.passed} passed, {total.failed} failed{skipped}")

@@ -159,7 +159,7 @@ def test_rule_31_reserved_names_are_in_order() -> None:
 
 def test_shell_scripts_parse() -> None:
     scripts = [TREE / name for name in ("tests/check", "tests/demo", "tests/install-packages", ".ci/run")]
-    scripts += [TREE / "tests/kratos/build", TREE / "tests/lib/enter"]
+    scripts += [TREE / "tests/kratos/build", TREE / "tests/lib/enter", TREE / "tests/system/root"]
     for script in scripts:
         run("sh", "-n", str(script))
         if shutil.which("shellcheck"):

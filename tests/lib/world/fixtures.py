@@ -7,6 +7,7 @@ A file with `pytestmark = pytest.mark.sanitized` runs kratosd built with ASan an
 `pytest.mark.sanitized(module=True)` the module too, under programs that world.pam starts.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -39,6 +40,17 @@ _log_sizes: pytest.StashKey[dict[Path, int]] = pytest.StashKey()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sanitized(module=False): runs what ASan and UBSan watch")
+
+
+@contextlib.contextmanager
+def kept(service: Service) -> Iterator[Service]:
+    """A server that the end of a test spares, for as long as this lasts; then it is killed."""
+    _kept.append(service)
+    try:
+        yield service
+    finally:
+        _kept.remove(service)
+        service.kill()
 
 
 def _sizes() -> dict[Path, int]:

@@ -30,6 +30,8 @@ class Notifications:
             data, ancillary, _, _ = self._socket.recvmsg(
                 65536, socket.CMSG_SPACE(credentials.size) + socket.CMSG_SPACE(4 * 16)
             )
+            if not data:
+                return
             pid = 0
             for level, kind, content in ancillary:
                 if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
@@ -38,6 +40,12 @@ class Notifications:
             with self._changed:
                 self._messages.append((pid, fields, time.monotonic()))
                 self._changed.notify_all()
+
+    def close(self) -> None:
+        """Ends the collecting; what was collected stays."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", str(self.path))
+        self.path.unlink()
 
     def of(self, pid: int, key: str) -> list[str]:
         """The values that a process gave for a key so far, such as WATCHDOG."""

@@ -147,13 +147,13 @@ def files() -> None:
     os.chmod("/run/world/open", 0o1777)
 
 
-def install(folder: Path, what: str = "install") -> None:
+def install(folder: Path, what: str = "install", destination: Path | str = "") -> None:
     """Installs a build that is there already: all of it, or only the "daemon"."""
     if what == "daemon":
         shutil.copy(folder / "kratosd", "/usr/sbin/kratosd")
         return
     result = subprocess.run(
-        ["make", "-s", "-C", TREE, "-o", "all", f"BUILD={folder}", "DESTDIR=", what],
+        ["make", "-s", "-C", TREE, "-o", "all", f"BUILD={folder}", f"DESTDIR={destination}", what],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

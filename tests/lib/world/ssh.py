@@ -33,19 +33,24 @@ SSHD = {
 }
 
 
+def make_keys() -> str:
+    """Makes the keys of server and client where there are none. Returns the client's public one."""
+    FOLDER.mkdir(mode=0o755, exist_ok=True)
+    for key in "host_key", "client_key":
+        if not (FOLDER / key).exists():
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", FOLDER / key], check=True
+            )
+    return (FOLDER / "client_key.pub").read_text().strip()
+
+
 class Sshd(Service):
     """sshd. Its keywords are SSHD, and what a test sets before it starts."""
 
     def __init__(self) -> None:
         super().__init__("sshd")
         self.options: dict[str, str] = {}
-        FOLDER.mkdir(mode=0o755, exist_ok=True)
-        for key in "host_key", "client_key":
-            if not (FOLDER / key).exists():
-                subprocess.run(
-                    ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", FOLDER / key], check=True
-                )
-        (FOLDER / "authorized_keys").write_text((FOLDER / "client_key.pub").read_text())
+        (FOLDER / "authorized_keys").write_text(make_keys() + "\n")
 
     def start(self, **options: str) -> None:
         """Starts it with further keywords, and returns when it listens."""

@@ -1,0 +1,210 @@
+"""Who looks people up must not suffer from what becomes of kratosd, local people least of all: rules 17
+and 23, and what systemd/kratosd.service says of each case."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from world.box import Box
+from world.kratos import Identity
+from world.processes import wait_until
+from world.ssh import SshSession
+
+PROGRAM = "/usr/sbin/kratosd"
+UNIT = "/lib/systemd/system/kratosd.service"
+MISTAKE = "/etc/kratosd/kratosd.conf.d/mistake.conf"
+NAME = "/run/systemd/userdb/org.kratosd1"
+SOCKET = "/run/kratosd/userdb"
+
+AT_ONCE = 0.5
+FOUND, NOT_FOUND = 0, 2
+# WatchdogSec= and TimeoutAbortSec=, and some time for a busy machine.
+HANG_LASTS = 9.0
+BACK_WITHIN = 10.0
+
+
+def look_ups_take_no_time(box: Box) -> None:
+    """Of root and a local person, whom the files know, and of a name and a number that nobody knows."""
+    wanted = {
+        ("passwd", "root"): FOUND,
+        ("passwd", "lokal"): FOUND,
+        ("passwd", "nosuchname"): NOT_FOUND,
+        ("passwd", "1999999999"): NOT_FOUND,
+        ("group", "lokal"): FOUND,
+        ("group", "nosuchname"): NOT_FOUND,
+        ("initgroups", "lokal"): FOUND,
+    }
+    told = box.timed(*(["getent", *key] for key in wanted))
+    for key, (seconds, status) in zip(wanted, told, strict=True):
+        assert seconds < AT_ONCE and status == wanted[key], (key, seconds, status)
+
+
+def knows(box: Box, name: str) -> bool:
+    return box.run("getent", "passwd", name, check=False).returncode == FOUND
+
+
+def is_back(box: Box, name: str, timeout: float = BACK_WITHIN) -> None:
+    wait_until(lambda: knows(box, name), f"{name} is known again", timeout)
+    assert box.run("systemctl", "is-active", "kratosd").stdout == "active\n"
+    assert box.run("readlink", NAME).stdout.strip() == SOCKET
+
+
+def name_is_there(box: Box) -> bool:
+    return box.run("test", "-L", NAME, check=False).returncode == 0
+
+
+def main_pid(box: Box) -> str:
+    (pid,) = box.show("kratosd.service", "MainPID")
+    assert pid != "0"
+    return pid
+
+
+def kill(box: Box, signal: str = "KILL") -> None:
+    box.run("kill", f"-{signal}", main_pid(box))
+
+
+@contextmanager
+def program(box: Box, script: str) -> Iterator[None]:
+    """Another program in the place of kratosd."""
+    box.run("mv", PROGRAM, f"{PROGRAM}.kept")
+    box.write(PROGRAM, f"#!/bin/sh\n{script}\n", 0o755)
+    yield
+    box.run("mv", f"{PROGRAM}.kept", PROGRAM)
+
+
+@pytest.fixture
+def dora(box: Box, make: Callable[..., Identity]) -> str:
+    """A person whom the running kratosd knows."""
+    make("dora")
+    assert knows(box, "dora")
+    return "dora"
+
+
+def test_rule_23_stopped(box: Box, dora: str) -> None:
+    box.run("systemctl", "stop", "kratosd")
+    assert not name_is_there(box)
+    look_ups_take_no_time(box)
+    assert not knows(box, dora)
+    box.run("systemctl", "start", "kratosd")
+    # What is ordered after us finds our people from the first moment on.
+    assert name_is_there(box) and knows(box, dora)
+
+
+def test_rule_23_restarted_often(box: Box, dora: str) -> None:
+    """Look-ups that meet a restart are not held up."""
+    loop = 'for i in 1 2 3 4 5; do systemctl restart kratosd; done; touch /run/done'
+    box.run("systemd-run", "--quiet", "/bin/sh", "-c", loop)
+    while box.run("test", "-e", "/run/done", check=False).returncode != 0:
+        look_ups_take_no_time(box)
+    is_back(box, dora)
+
+
+def test_rule_23_killed(box: Box, dora: str) -> None:
+    """More often than any start limit would let pass."""
+    for _ in range(6):
+        kill(box)
+        look_ups_take_no_time(box)
+        is_back(box, dora)
+
+
+def test_rule_23_killed_while_others_wait(box: Box, dora: str) -> None:
+    """Who waits for an answer of a kratosd that is killed waits no longer."""
+    kill(box, "STOP")
+    box.run("systemd-run", "--quiet", "--unit=waits", "getent", "passwd", "nosuchname")
+    time.sleep(0.3)
+    assert box.show("waits.service", "ActiveState") == ["active"]
+    kill(box)
+    wait_until(lambda: box.show("waits.service", "ActiveState") != ["active"], "it waits no more", 1)
+    is_back(box, dora)
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["exit 1", "kill -SEGV $$", "exec sleep 100", "systemd-notify --ready; exit 1"],
+    ids=["fails", "crashes", "is_never_ready", "fails_when_it_is_ready"],
+)
+def test_rule_23_a_program_that_fails_again_and_again(box: Box, dora: str, script: str) -> None:
+    with program(box, script):
+        kill(box)
+        for _ in range(4):
+            look_ups_take_no_time(box)
+    if "sleep" in script:
+        box.run("systemctl", "kill", "--signal=KILL", "kratosd")
+    is_back(box, dora)
+
+
+def test_rule_23_masked(box: Box, dora: str) -> None:
+    box.run("systemctl", "mask", "--now", "kratosd")
+    look_ups_take_no_time(box)
+    assert not knows(box, dora)
+    assert box.run("test", "-e", NAME, check=False).returncode != 0
+    box.run("systemctl", "unmask", "kratosd")
+    box.run("systemctl", "start", "kratosd")
+    is_back(box, dora)
+
+
+def test_rule_23_masked_while_it_runs(box: Box, dora: str) -> None:
+    box.run("systemctl", "mask", "kratosd")
+    assert knows(box, dora)
+    kill(box)
+    look_ups_take_no_time(box)
+    assert not knows(box, dora)
+    box.run("systemctl", "unmask", "kratosd")
+    box.run("systemctl", "start", "kratosd")
+    is_back(box, dora)
+
+
+def test_rule_23_a_mistake_in_the_configuration(box: Box, dora: str) -> None:
+    box.write(MISTAKE, "[Kratos]\nTimeoutSec=soon\n")
+    box.run("systemctl", "restart", "kratosd", check=False)
+    assert box.show("kratosd.service", "ActiveState", "ExecMainStatus") == ["failed", "78"]
+    assert not name_is_there(box)
+    look_ups_take_no_time(box)
+    assert not knows(box, dora)
+    # Nobody who looks somebody up starts it again.
+    assert box.show("kratosd.service", "ActiveState", "NRestarts") == ["failed", "0"]
+    box.path(MISTAKE).unlink()
+    box.run("systemctl", "start", "kratosd")
+    is_back(box, dora)
+
+
+def test_rule_23_removed(box: Box, dora: str) -> None:
+    """As one should, and then once more without stopping it first."""
+    unit = box.path(UNIT).read_text()
+    box.run("systemctl", "disable", "--now", "kratosd")
+    box.run("rm", UNIT)
+    box.run("systemctl", "daemon-reload")
+    assert not name_is_there(box)
+    look_ups_take_no_time(box)
+
+    box.write(UNIT, unit)
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "start", "kratosd")
+    pid = main_pid(box)
+    box.run("rm", UNIT, PROGRAM)
+    box.run("systemctl", "daemon-reload")
+    look_ups_take_no_time(box)
+    box.run("kill", "-KILL", pid)
+    look_ups_take_no_time(box)
+    assert not knows(box, dora)
+
+
+def test_rule_17_hung(box: Box, dora: str) -> None:
+    """Those whom the files know are found at once, others when the watchdog has seen it."""
+    kill(box, "STOP")
+    begun = time.monotonic()
+    told = box.timed(*(["getent", "passwd", key] for key in ("root", "lokal", "nosuchname")))
+    assert [status for _, status in told] == [FOUND, FOUND, NOT_FOUND]
+    assert told[0][0] < AT_ONCE and told[1][0] < AT_ONCE and told[2][0] < HANG_LASTS
+    is_back(box, dora, begun + BACK_WITHIN - time.monotonic())
+
+
+def test_rule_17_local_people_log_in_while_it_hangs(box: Box, dora: str) -> None:
+    """Later, for their groups are asked of everybody; but not later than the watchdog."""
+    kill(box, "STOP")
+    begun = time.monotonic()
+    login = SshSession("lokal").login("the password of lokal")
+    assert time.monotonic() - begun < BACK_WITHIN
+    assert login.run("id -Gn") == "lokal"
+    assert login.logout().status == 0
