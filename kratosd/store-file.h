@@ -72,6 +72,7 @@ struct store {
         int64_t retry;         /* not opened again before */
         int opened;            /* -errno of the last try */
         unsigned transactions; /* begun and not ended, one within another */
+        uint64_t changes;      /* writes, also those that failed */
         int failed;            /* -errno of one of them: the outermost is rolled back */
 };
 
