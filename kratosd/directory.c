@@ -16,7 +16,8 @@ struct directory {
         store *store;
         local_files *local;
         config *config;
-        void *hidden; /* a tree of their names, see tsearch(3) */
+        uint64_t configs; /* how many there were */
+        void *hidden;     /* a tree of their names, see tsearch(3) */
         size_t n_hidden;
 };
 
@@ -47,6 +48,19 @@ void directory_set_config(directory *d, config *c)
 {
         config_unref(d->config);
         d->config = config_ref(c);
+        d->configs++;
+}
+
+/* None of the three ever shrinks: their sum is the same only if each is. */
+int directory_changes(directory *d, uint64_t *ret)
+{
+        uint64_t files;
+        int r = local_files_changes(d->local, &files);
+
+        if (r < 0)
+                return r;
+        *ret = files + store_changes(d->store) + d->configs;
+        return 0;
 }
 
 bool directory_enumerates(const directory *d)

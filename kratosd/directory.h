@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/cleanup.h"
@@ -79,6 +80,10 @@ int directory_each_user(directory *d, directory_each_user_t each, void *userdata
 int directory_each_group(directory *d, directory_each_group_t each, void *userdata);
 int directory_each_membership(directory *d, const char *user, const char *group,
         directory_each_membership_t each, void *userdata);
+
+/* A number that is another one once anything has changed on which answers depend, but for the time:
+ * the store, the configuration, the local files. -errno. */
+int directory_changes(directory *d, uint64_t *ret);
 
 /* Whether enumeration is allowed ([Accounts] Enumerate=). */
 bool directory_enumerates(const directory *d);

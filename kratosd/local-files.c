@@ -18,6 +18,7 @@ typedef struct table {
         int (*next)(
                 FILE *file, char *buffer, size_t size, const char **ret_name, uid_t *ret_number);
         bool read;
+        uint64_t changes; /* how often it was read */
         struct stat as_of;
         char **names;
         uid_t *numbers;
@@ -136,6 +137,7 @@ static int table_read(table *t)
         int r = 0;
 
         table_clear(t);
+        t->changes++;
         if (!buffer)
                 return -ENOMEM;
         if (!file || fstat(fileno(file), &t->as_of) < 0)
@@ -215,6 +217,17 @@ int local_group_exists(local_files *l, const char *name)
 int local_gid_exists(local_files *l, gid_t gid)
 {
         return find_number(&l->groups, gid);
+}
+
+int local_files_changes(local_files *l, uint64_t *ret)
+{
+        int r = table_update(&l->users);
+
+        if (r == 0)
+                r = table_update(&l->groups);
+        if (r == 0)
+                *ret = l->users.changes + l->groups.changes;
+        return r;
 }
 
 int local_files_match(local_files *l, const char *name, uid_t uid, gid_t gid)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/cleanup.h"
@@ -27,6 +28,9 @@ int local_user_exists(local_files *l, const char *name);
 int local_uid_exists(local_files *l, uid_t uid);
 int local_group_exists(local_files *l, const char *name);
 int local_gid_exists(local_files *l, gid_t gid);
+
+/* A number that is another one once a file has changed. -errno, as above. */
+int local_files_changes(local_files *l, uint64_t *ret);
 
 /* What this host itself has of a user of that name and those numbers: the first of these, or
  * -errno. Each file is looked at once. */

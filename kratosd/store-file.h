@@ -76,6 +76,7 @@ struct store {
         int64_t retry;         /* not opened again before */
         int opened;            /* -errno of the last try */
         unsigned transactions; /* begun and not ended, one within another */
+        uint64_t changes;      /* writes, also those that failed */
 };
 
 /* The statement, of an open file; opens it first where that failed before. -errno. */

@@ -52,6 +52,7 @@ int store_failed(store *s, int code)
 
 static void close_db(store *s)
 {
+        s->changes++;
         for (size_t i = 0; i < STATEMENTS; i++) {
                 sqlite3_finalize(s->statements[i]);
                 s->statements[i] = NULL;
@@ -64,6 +65,7 @@ int store_run(store *s, sqlite3_stmt *statement)
 {
         int code = sqlite3_step(statement);
 
+        s->changes++;
         store_done(statement);
         return code == SQLITE_DONE ? 0 : store_failed(s, code);
 }
@@ -279,6 +281,11 @@ void store_column(sqlite3_stmt *statement, int column, char *ret, size_t size)
         if (length > 0)
                 memcpy(ret, text, length);
         ret[length] = '\0';
+}
+
+uint64_t store_changes(const store *s)
+{
+        return s->changes;
 }
 
 void store_tidy(store *s)

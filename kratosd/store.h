@@ -101,3 +101,6 @@ int store_requeue(store *s);
 
 /* Leaves nothing of deleted rows in the side files, nor aside for too long. (rule 40) */
 void store_tidy(store *s);
+
+/* A number that is another one once anything may have changed in the store. */
+uint64_t store_changes(const store *s);

@@ -15,10 +15,14 @@ static bool name_is_tellable(const char *name)
         return user_name_is_valid(name) && !name_is_reserved(name);
 }
 
+bool account_is_tellable(const char *name, uid_t uid, gid_t gid)
+{
+        return name_is_tellable(name) && !number_is_reserved(uid) && !number_is_reserved(gid);
+}
+
 bool user_is_tellable(const directory_user *user)
 {
-        return name_is_tellable(user->name) && !number_is_reserved(user->uid) &&
-               !number_is_reserved(user->gid);
+        return account_is_tellable(user->name, user->uid, user->gid);
 }
 
 bool group_is_tellable(const directory_group *group)

@@ -12,6 +12,7 @@
  * name that is none. */
 bool user_is_tellable(const directory_user *user);
 bool group_is_tellable(const directory_group *group);
+bool account_is_tellable(const char *name, uid_t uid, gid_t gid);
 bool membership_is_tellable(const char *user, const char *group);
 
 /* The parameters of a reply with a record, for a peer with this uid: the privileged section, an

@@ -1,11 +1,14 @@
 #include "userdb.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "reserved.h"
 #include "userdb-list.h"
 #include "userdb-record.h"
+#include "userdb-replies.h"
 #include "varlink.h"
 
 #define INTERFACE "io.systemd.UserDatabase"
@@ -47,6 +50,7 @@ static const list_words words = {
 struct userdb {
         directory *directory;
         lookups *lookups;
+        replies *replies;
         varlink *server;
 };
 
@@ -151,14 +155,80 @@ static const char *error_of(int r)
         return r < 0 ? SERVICE_NOT_AVAILABLE : NO_RECORD_FOUND;
 }
 
-static void answer_user(varlink_call *call, const query *asked, const directory_user *user)
+/* A reply that may be sent again, and for how long. */
+typedef struct keepable {
+        replies *replies;
+        reply_terms terms;
+        bool is_unknown; /* for how long */
+} keepable;
+
+/* To be begun before the directory is asked: what changes meanwhile ends the reply at once. */
+static keepable keepable_begin(const userdb *u)
+{
+        keepable k = { .replies = u->replies, .terms = { .from = time(NULL), .until = INT64_MAX } };
+
+        k.is_unknown = directory_changes(u->directory, &k.terms.changes) < 0;
+        return k;
+}
+
+static void keep(uid_t peer, const char *call, size_t call_size, const char *reply,
+        size_t reply_size, void *userdata)
+{
+        const keepable *k = userdata;
+
+        if (!k->is_unknown)
+                replies_keep(k->replies, peer, call, call_size, reply, reply_size, &k->terms);
+}
+
+/* Until the next of an account's dates. One that is past is so for as long as the clock goes on. */
+static void limit(reply_terms *terms, int64_t moment)
+{
+        if (moment > terms->from && moment < terms->until)
+                terms->until = moment;
+}
+
+static void reply_user(varlink_call *call, const directory_user *user, keepable *k)
+{
+        reply_terms *terms = &k->terms;
+
+        snprintf(terms->name, sizeof(terms->name), "%s", user->name);
+        terms->uid = user->uid;
+        terms->gid = user->gid;
+        if (user->document) {
+                limit(terms, user->document->not_before);
+                limit(terms, user->document->not_after);
+        }
+        varlink_reply_kept(call, user_reply(user, USERDB_SERVICE, varlink_call_uid(call)), keep, k);
+}
+
+static const char *recall(
+        uid_t peer, const char *call, size_t size, void *userdata, size_t *ret_size)
+{
+        const reply_terms *terms;
+        const userdb *u = userdata;
+        const char *reply;
+        uint64_t changes;
+
+        if (directory_changes(u->directory, &changes) < 0 ||
+                !replies_find(u->replies, peer, call, size, changes, time(NULL), &reply, ret_size,
+                        &terms))
+                return NULL;
+        return account_is_tellable(terms->name, terms->uid, terms->gid) &&
+                               directory_allows_number(u->directory, terms->uid) &&
+                               directory_allows_number(u->directory, terms->gid)
+                       ? reply
+                       : NULL;
+}
+
+static void answer_user(
+        varlink_call *call, const query *asked, const directory_user *user, keepable *k)
 {
         if (!user_is_tellable(user) || (asked->user[0] && strcmp(asked->user, user->name) != 0))
                 varlink_error(call, NO_RECORD_FOUND);
         else if (asked->has_number && asked->number != user->uid)
                 varlink_error(call, asked->user[0] ? CONFLICTING_RECORD_FOUND : NO_RECORD_FOUND);
         else
-                varlink_reply(call, user_reply(user, USERDB_SERVICE, varlink_call_uid(call)));
+                reply_user(call, user, k);
 }
 
 static void release_waiting(void *userdata)
@@ -173,12 +243,13 @@ static void on_lookup_done(void *userdata)
 {
         _cleanup_user_ directory_user *user = NULL;
         waiting *w = userdata;
+        keepable k = keepable_begin(w->userdb);
         int r;
 
         w->lookup = NULL;
         r = directory_find_user(w->userdb->directory, w->query.user, &user);
         if (r == DIRECTORY_FOUND)
-                answer_user(w->call, &w->query, user);
+                answer_user(w->call, &w->query, user, &k);
         else
                 varlink_error(w->call, error_of(r));
 }
@@ -226,6 +297,7 @@ static void get_user_record(varlink_call *call, json_object *parameters, void *u
         _cleanup_user_ directory_user *user = NULL;
         query asked = { 0 };
         userdb *u = userdata;
+        keepable k;
         int r;
 
         if (!read_query(call, parameters, names, &asked))
@@ -237,17 +309,26 @@ static void get_user_record(varlink_call *call, json_object *parameters, void *u
                         varlink_error(call, ENUMERATION_NOT_SUPPORTED);
                 return;
         }
+        k = keepable_begin(u);
         r = asked.user[0] ? directory_find_user(u->directory, asked.user, &user)
                           : directory_find_uid(u->directory, asked.number, &user);
         if (r == DIRECTORY_FOUND)
-                answer_user(call, &asked, user);
+                answer_user(call, &asked, user, &k);
         else if (r > 0 && asked.user[0])
                 answer_unknown(u, call, &asked);
         else
                 varlink_error(call, error_of(r));
 }
 
-static void answer_group(varlink_call *call, const query *asked, const directory_group *group)
+static void reply_group(varlink_call *call, const directory_group *group, keepable *k)
+{
+        snprintf(k->terms.name, sizeof(k->terms.name), "%s", group->name);
+        k->terms.uid = k->terms.gid = group->gid;
+        varlink_reply_kept(call, group_reply(group, USERDB_SERVICE), keep, k);
+}
+
+static void answer_group(
+        varlink_call *call, const query *asked, const directory_group *group, keepable *k)
 {
         if (!group_is_tellable(group) ||
                 (asked->group[0] && strcmp(asked->group, group->name) != 0))
@@ -255,7 +336,7 @@ static void answer_group(varlink_call *call, const query *asked, const directory
         else if (asked->has_number && asked->number != group->gid)
                 varlink_error(call, asked->group[0] ? CONFLICTING_RECORD_FOUND : NO_RECORD_FOUND);
         else
-                varlink_reply(call, group_reply(group, USERDB_SERVICE));
+                reply_group(call, group, k);
 }
 
 static void get_group_record(varlink_call *call, json_object *parameters, void *userdata)
@@ -264,6 +345,7 @@ static void get_group_record(varlink_call *call, json_object *parameters, void *
         directory_group group, other;
         query asked = { 0 };
         userdb *u = userdata;
+        keepable k;
         int r;
 
         if (!read_query(call, parameters, names, &asked))
@@ -279,10 +361,11 @@ static void get_group_record(varlink_call *call, json_object *parameters, void *
                 varlink_error(call, NO_RECORD_FOUND);
                 return;
         }
+        k = keepable_begin(u);
         r = asked.group[0] ? directory_find_group(u->directory, asked.group, &group)
                            : directory_find_gid(u->directory, asked.number, &group);
         if (r == DIRECTORY_FOUND)
-                answer_group(call, &asked, &group);
+                answer_group(call, &asked, &group, &k);
         else if (r > 0 && asked.group[0] && asked.has_number &&
                  directory_find_gid(u->directory, asked.number, &other) == DIRECTORY_FOUND &&
                  group_is_tellable(&other))
@@ -333,9 +416,13 @@ int userdb_new(sd_event *event, varlink_listener *l, directory *d, lookups *k, u
                 return -ENOMEM;
         u->directory = d;
         u->lookups = k;
+        u->replies = replies_new();
+        if (!u->replies)
+                return -ENOMEM;
         r = varlink_new(event, l, &info, &interface, u, &u->server);
         if (r < 0)
                 return r;
+        varlink_set_recall(u->server, recall);
         *ret = TAKE_PTR(u);
         return 0;
 }
@@ -345,6 +432,7 @@ userdb *userdb_free(userdb *u)
         if (!u)
                 return NULL;
         varlink_free(u->server);
+        replies_free(u->replies);
         free(u);
         return NULL;
 }

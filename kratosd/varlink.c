@@ -32,12 +32,15 @@ struct varlink {
         varlink_connections *connections;
         const varlink_info *info;
         const varlink_interface *interface;
+        varlink_recall recall; /* or NULL */
         void *userdata;
 };
 
 /* While it is waited for an answer, the connection has the call. */
 struct varlink_call {
         varlink_connection *connection;
+        const char *bytes; /* of the message; NULL once its method has returned */
+        size_t size;
         bool takes_more;
         bool over; /* the last reply is on its way */
         void (*resume)(varlink_call *call, void *userdata);
@@ -56,7 +59,7 @@ static varlink_call *call_free(varlink_call *call)
 }
 
 /* The message is an object, or NULL for want of memory. Takes it over. */
-static void send_message(varlink_call *call, json_object *message)
+static void send_kept(varlink_call *call, json_object *message, varlink_keep keep, void *userdata)
 {
         const int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
         _cleanup_json_ json_object *owned = message;
@@ -64,10 +67,18 @@ static void send_message(varlink_call *call, json_object *message)
         size_t size;
 
         text = owned ? json_object_to_json_string_length(owned, flags, &size) : NULL;
-        if (text)
-                varlink_connection_send(call->connection, text, size);
-        else
+        if (!text) {
                 varlink_connection_close(call->connection);
+                return;
+        }
+        if (keep && call->bytes)
+                keep(varlink_call_uid(call), call->bytes, call->size, text, size, userdata);
+        varlink_connection_send(call->connection, text, size);
+}
+
+static void send_message(varlink_call *call, json_object *message)
+{
+        send_kept(call, message, NULL, NULL);
 }
 
 /* A call that its method kept is not needed any more; the one that just runs, by on_message. */
@@ -83,13 +94,19 @@ static void end(varlink_call *call)
         varlink_connection_set_state(c, VARLINK_READING);
 }
 
-void varlink_reply(varlink_call *call, json_object *parameters)
+void varlink_reply_kept(
+        varlink_call *call, json_object *parameters, varlink_keep keep, void *userdata)
 {
         json_object *message = json_object_new_object();
 
         json_put(&message, "parameters", parameters);
-        send_message(call, message);
+        send_kept(call, message, keep, userdata);
         end(call);
+}
+
+void varlink_reply(varlink_call *call, json_object *parameters)
+{
+        varlink_reply_kept(call, parameters, NULL, NULL);
 }
 
 void varlink_reply_continues(varlink_call *call, json_object *parameters)
@@ -306,6 +323,7 @@ static bool read_request(json_object *message, request *ret)
 /* Keeps a call that is not answered yet with its connection. */
 static int keep_if_open(varlink_connection *c, varlink_call *call)
 {
+        call->bytes = NULL;
         if (call->over) {
                 call_free(call);
                 return 0;
@@ -320,6 +338,18 @@ static int keep_if_open(varlink_connection *c, varlink_call *call)
         return 0;
 }
 
+static bool answer_again(varlink *v, varlink_connection *c, const char *bytes, size_t size)
+{
+        const char *reply = NULL;
+        size_t reply_size;
+
+        if (v->recall)
+                reply = v->recall(varlink_connection_uid(c), bytes, size, v->userdata, &reply_size);
+        if (reply)
+                varlink_connection_send(c, reply, reply_size);
+        return reply;
+}
+
 /* A peer that does not speak Varlink has its connection closed. */
 static int on_message(varlink_connection *c, const char *bytes, size_t size, void *userdata)
 {
@@ -328,6 +358,8 @@ static int on_message(varlink_connection *c, const char *bytes, size_t size, voi
         varlink_call *call;
         int r;
 
+        if (answer_again(userdata, c, bytes, size))
+                return 0;
         r = json_read_object(bytes, size, &limits, &message);
         if (r != 0)
                 return r < 0 ? r : -EBADMSG;
@@ -342,6 +374,8 @@ static int on_message(varlink_connection *c, const char *bytes, size_t size, voi
                 return -ENOMEM;
         }
         call->connection = c;
+        call->bytes = bytes;
+        call->size = size;
         call->takes_more = asked.more;
         if (asked.upgrade)
                 varlink_invalid_parameter(call, "upgrade");
@@ -385,6 +419,11 @@ int varlink_new(sd_event *event, varlink_listener *l, const varlink_info *info,
                 return r;
         *ret = TAKE_PTR(v);
         return 0;
+}
+
+void varlink_set_recall(varlink *v, varlink_recall recall)
+{
+        v->recall = recall;
 }
 
 varlink *varlink_free(varlink *v)

@@ -50,6 +50,12 @@ int varlink_new(sd_event *event, varlink_listener *l, const varlink_info *info,
 varlink *varlink_free(varlink *v);
 DEFINE_CLEANUP(varlink *, varlink_free);
 
+/* The last reply to a call of these bytes by this uid, if it is known without reading them, to live
+ * until the next call; or NULL. From now on each call is shown to it first. */
+typedef const char *(*varlink_recall)(
+        uid_t peer, const char *call, size_t size, void *userdata, size_t *ret_size);
+void varlink_set_recall(varlink *v, varlink_recall recall);
+
 /* The caller's uid when it connected, and whether it takes more replies than one. */
 uid_t varlink_call_uid(const varlink_call *call);
 bool varlink_call_takes_more(const varlink_call *call);
@@ -59,6 +65,13 @@ bool varlink_call_takes_more(const varlink_call *call);
 void varlink_reply(varlink_call *call, json_object *parameters);
 void varlink_error(varlink_call *call, const char *name);
 void varlink_invalid_parameter(varlink_call *call, const char *parameter);
+
+/* As varlink_reply; and what is sent is shown to keep first, with the call's own bytes; but not
+ * where the call was not answered at once. */
+typedef void (*varlink_keep)(uid_t peer, const char *call, size_t call_size, const char *reply,
+        size_t reply_size, void *userdata);
+void varlink_reply_kept(
+        varlink_call *call, json_object *parameters, varlink_keep keep, void *userdata);
 
 /* A reply after which others follow, to a call that takes more. */
 void varlink_reply_continues(varlink_call *call, json_object *parameters);

@@ -28,7 +28,10 @@ struct directory {
         person people[PEOPLE_MAX];
         size_t count;
         bool enumerates;
-        int error; /* every question's answer, if not 0 */
+        bool settled; /* nothing has changed since it was last asked, as far as it says */
+        uint64_t changes;
+        bool all_forbidden; /* the configuration allows no number any more */
+        int error;          /* every question's answer, if not 0 */
         unsigned asked;
 };
 
@@ -113,6 +116,19 @@ int directory_find_user(directory *d, const char *name, directory_user **ret)
 int directory_find_uid(directory *d, uid_t uid, directory_user **ret)
 {
         return give_user(d, find_number(d, uid), ret);
+}
+
+int directory_changes(directory *d, uint64_t *ret)
+{
+        if (!d->settled)
+                d->changes++;
+        *ret = d->changes;
+        return 0;
+}
+
+bool directory_allows_number(const directory *d, uid_t number)
+{
+        return !d->all_forbidden && !number_is_reserved(number);
 }
 
 static int give_group(directory *d, const person *p, directory_group *ret)
@@ -202,7 +218,7 @@ int lookup_begin(lookups *l, const char *name, lookup_done done, void *userdata,
         return LOOKUP_WAITING;
 }
 
-static lookup *forget(lookup *one)
+__attribute__((unused)) static lookup *forget(lookup *one)
 {
         for (size_t i = 0; i < LOOKUPS_MAX; i++)
                 if (one->owner->waiting[i] == one)
