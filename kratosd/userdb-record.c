@@ -8,6 +8,7 @@
 
 /* The ends of posix.h's dates, which mean: not set. */
 #define NOT_BEFORE_UNSET INT64_MIN
+#define SECONDS_PER_DAY (24 * 60 * 60)
 #define NOT_AFTER_UNSET INT64_MAX
 
 static bool name_is_tellable(const char *name)
@@ -37,6 +38,15 @@ bool membership_is_tellable(const char *user, const char *group)
         return name_is_tellable(user) && user_name_is_valid(group);
 }
 
+/* The midnight after, or at, a time. Whoever reads shadow(5) knows whole days alone and would round
+ * down: the account would be over too early for pam_unix. kratosd itself keeps to the second. */
+static int64_t end_of_day(int64_t seconds)
+{
+        int64_t within = seconds > 0 ? seconds % SECONDS_PER_DAY : 0;
+
+        return within ? seconds - within + SECONDS_PER_DAY : seconds;
+}
+
 /* A date in seconds, which may be before 1970 or too far away to be told. */
 static void put_date(json_object **record, const char *name, int64_t seconds)
 {
@@ -52,7 +62,7 @@ static void put_dates(json_object **record, const posix *document)
         if (document->not_before != NOT_BEFORE_UNSET)
                 put_date(record, "notBeforeUSec", document->not_before);
         if (document->not_after != NOT_AFTER_UNSET)
-                put_date(record, "notAfterUSec", document->not_after);
+                put_date(record, "notAfterUSec", end_of_day(document->not_after));
 }
 
 static bool has_privileged(const directory_user *user)

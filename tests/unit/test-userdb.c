@@ -53,7 +53,7 @@ static void test_dates(void **state)
         document->not_before = 1700000000;
         document->not_after = 1800000000;
         assert_call(w, USER("\"userName\":\"bob\","),
-                BOB_OPEN ",\"notBeforeUSec\":1700000000000000,\"notAfterUSec\":1800000000000000},"
+                BOB_OPEN ",\"notBeforeUSec\":1700000000000000,\"notAfterUSec\":1800057600000000},"
                          "\"incomplete\":false}}");
         document->not_before = -5;
         document->not_after = -1;
