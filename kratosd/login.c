@@ -24,6 +24,8 @@
 #define ANSWERS_WAITING_MAX 128
 /* Of these for one person who is logged in here, by PAM_RUSER: su and sudo are anybody's to run. */
 #define ANSWERS_PER_RUSER_MAX 8
+/* And for one remote host: sshd lets any number of them in where its MaxStartups= says so. */
+#define ANSWERS_PER_RHOST_MAX 64
 
 static bool is_same(login_caller one, login_caller other)
 {
@@ -48,18 +50,20 @@ static bool is_waiting(const login *l)
 /* Whether root's bus connections bear one more answer that is waited for. */
 static bool may_wait(const logins *all, const login *one)
 {
-        const char *ruser = one->context.ruser;
+        const char *ruser = one->context.ruser, *rhost = one->context.rhost;
         bool person = *ruser && strcmp(ruser, "root") != 0;
-        unsigned waiting = 0, same = 0;
+        unsigned waiting = 0, of_ruser = 0, of_rhost = 0;
         login *l;
 
         TAILQ_FOREACH (l, &all->list, logins) {
                 if (!l->caller.is_program || !is_waiting(l))
                         continue;
                 waiting++;
-                same += strcmp(l->context.ruser, ruser) == 0;
+                of_ruser += strcmp(l->context.ruser, ruser) == 0;
+                of_rhost += strcmp(l->context.rhost, rhost) == 0;
         }
-        return waiting < ANSWERS_WAITING_MAX && (!person || same < ANSWERS_PER_RUSER_MAX);
+        return waiting < ANSWERS_WAITING_MAX && (!person || of_ruser < ANSWERS_PER_RUSER_MAX) &&
+               (!*rhost || of_rhost < ANSWERS_PER_RHOST_MAX);
 }
 
 int login_answer(logins *all, login_caller caller, const char *id, const secret *answer,

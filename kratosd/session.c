@@ -8,11 +8,12 @@
 
 #include "lifeline.h"
 #include "log.h"
+#include "store-accounts.h"
 #include "timespan.h"
 #include "verdict.h"
 
 /* How long to wait for a disk that takes nothing. */
-#define STORE_RETRY_USEC ((int64_t)(10 * USEC_PER_SEC))
+#define STORE_RETRY_USEC (10 * USEC_PER_SEC)
 
 /* An open session. There may be many thousands: nothing else of them is kept in memory. */
 typedef struct session {
@@ -24,6 +25,7 @@ typedef struct session {
 struct sessions {
         sd_event *event;
         sd_event_source *expiry;
+        sd_event_source *again; /* looks at the store for what could not be ended */
         store *store;
         revoker *revoker;
         void *open; /* a tree of session, see tsearch(3) */
@@ -77,7 +79,13 @@ static int end_row(sessions *s, const char *id, const char *reason)
         return 0;
 }
 
-/* If the row cannot be read now, its lifeline is gone all the same: the next start finds it so. */
+static void try_again_later(sd_event_source *timer)
+{
+        sd_event_source_set_time_relative(timer, STORE_RETRY_USEC);
+        sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+/* If the row cannot be read now, its lifeline is gone all the same, and is soon found to be so. */
 static void end_session(session *one, const char *reason)
 {
         sessions *s = one->owner;
@@ -90,6 +98,8 @@ static void end_session(session *one, const char *reason)
         if (r < 0)
                 log_message(LOG_ERR, "session %s is over and cannot be found in the store: %s", id,
                         strerror(-r));
+        if (r < 0 && r != -ENOENT)
+                try_again_later(s->again);
 }
 
 static int on_hang_up(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -170,6 +180,24 @@ static int is_open(const char *id, void *userdata)
 
 static void arm_expiry(sessions *s);
 
+/* Many at once, as after a power cut, are stored as one change. Where that fails, all of them are
+ * still what they were, and are ended again. */
+static int end_dead(starting *st)
+{
+        store *s = st->sessions->store;
+        int r = st->n_dead > 0 ? store_begin(s) : 0;
+
+        if (r < 0 || st->n_dead == 0)
+                return r;
+        for (size_t i = 0; i < st->n_dead; i++) {
+                int ended = end_row(st->sessions, st->dead[i], "lifeline-gone");
+
+                if (ended < 0 && ended != -ENOENT)
+                        r = ended;
+        }
+        return store_end(s, r);
+}
+
 int sessions_start(sessions *s)
 {
         starting st = { .sessions = s };
@@ -180,8 +208,7 @@ int sessions_start(sessions *s)
         if (r == 0) {
                 if (st.failed == 0)
                         lifeline_sweep(is_open, s);
-                for (size_t i = 0; i < st.n_dead; i++)
-                        (void)end_row(s, st.dead[i], "lifeline-gone");
+                r = end_dead(&st);
         }
         free(st.dead);
         arm_expiry(s);
@@ -195,21 +222,25 @@ static void arm_expiry(sessions *s)
 {
         char last[ID_LENGTH + 1] = "";
         session_row row;
+        int r;
 
-        while (store_find_due(s->store, ROW_GRANTED, 0, &row) == 0) {
+        while ((r = store_find_due(s->store, ROW_GRANTED, 0, &row)) == 0) {
                 int64_t left = row.due - boottime_usec();
 
                 if (strcmp(row.id, last) == 0)
-                        left = STORE_RETRY_USEC; /* its end could not be stored */
+                        left = (int64_t)STORE_RETRY_USEC; /* its end could not be stored */
                 memcpy(last, row.id, sizeof(last));
                 if (left > 0) {
                         sd_event_source_set_time_relative(s->expiry, (uint64_t)left);
                         sd_event_source_set_enabled(s->expiry, SD_EVENT_ONESHOT);
                         return;
                 }
-                if (end_row(s, row.id, "never-opened") < 0)
-                        return;
+                r = end_row(s, row.id, "never-opened");
+                if (r < 0)
+                        break;
         }
+        if (r != -ENOENT)
+                try_again_later(s->expiry);
 }
 
 static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
@@ -218,6 +249,25 @@ static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
         (void)usec;
         arm_expiry(userdata);
         return 0;
+}
+
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        sessions *s = userdata;
+
+        (void)source;
+        (void)usec;
+        if (sessions_start(s) < 0)
+                try_again_later(s->again);
+        return 0;
+}
+
+static int add_timer(sessions *s, sd_event_time_handler_t handler, sd_event_source **ret)
+{
+        int r = sd_event_add_time_relative(
+                s->event, ret, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, handler, s);
+
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
 
 int sessions_new(sd_event *event, store *s, revoker *r, sessions **ret)
@@ -230,11 +280,10 @@ int sessions_new(sd_event *event, store *s, revoker *r, sessions **ret)
         new->event = sd_event_ref(event);
         new->store = s;
         new->revoker = r;
-        n = sd_event_add_time_relative(
-                event, &new->expiry, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_expiry, new);
+        n = add_timer(new, on_expiry, &new->expiry);
         if (n < 0)
                 return n;
-        n = sd_event_source_set_enabled(new->expiry, SD_EVENT_OFF);
+        n = add_timer(new, on_again, &new->again);
         if (n < 0)
                 return n;
         *ret = TAKE_PTR(new);
@@ -247,6 +296,7 @@ sessions *sessions_free(sessions *s)
                 return NULL;
         tdestroy(s->open, session_free);
         sd_event_source_disable_unref(s->expiry);
+        sd_event_source_disable_unref(s->again);
         sd_event_unref(s->event);
         free(s);
         return NULL;

@@ -5,6 +5,7 @@ caller.py: one JSON object a line on stdin, one JSON object a line on stdout for
       sent as the last argument, in a memfd sealed with "seals". The answer has "values", where a
       descriptor is the number under which it is kept, or "error" and "text".
       With "written", the bytes go into the FIFO of the login that is the first argument instead.
+      With "later", no answer is waited for.
   {"drop": NUMBER}: closes a descriptor.
 """
 
@@ -68,6 +69,10 @@ def run(connection: dbus.bus.BusConnection, order: dict) -> dict:
             write(order["arguments"][0], bytes.fromhex(order["written"]))
     except OSError as error:
         return {"error": type(error).__name__, "text": str(error)}
+    if order.get("later"):
+        connection.send_message(build(order))
+        connection.flush()
+        return {"values": []}
     try:
         reply = connection.send_message_with_reply_and_block(build(order), PATIENCE_SEC)
     except dbus.DBusException as refusal:
