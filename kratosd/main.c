@@ -5,11 +5,13 @@
 #include <sys/prctl.h>
 #include <sysexits.h>
 
+#include "check-config.h"
 #include "command.h"
 #include "common/local-users.h"
 #include "config.h"
 #include "environment.h"
 #include "manager.h"
+#include "ssh-keys.h"
 
 /* glibc's own, before it adapts it. */
 #define MMAP_THRESHOLD (128 * 1024)
@@ -22,49 +24,18 @@ static const char help[] =
         "  kratosd --add-account NAME=IDENTITY\n"
         "                          a name is an identity's here, by the administrator's word\n"
         "  kratosd --unpin NAME    a name is nobody's here any more\n"
+        "  kratosd --ssh-keys NAME a person's keys, for sshd's AuthorizedKeysCommand\n"
         "  kratosd --version\n"
         "  kratosd --help\n"
         "\n"
         "Configuration: " CONFIG_FILE ", its drop-ins in " CONFIG_FILE ".d,\n"
         "and " LOCAL_USERS_FILE ".\n";
 
-static void print_complaint(
-        const char *file, unsigned line, bool warning, const char *sentence, void *userdata)
-{
-        const char *kind = warning ? "warning" : "error";
-
-        (void)userdata;
-        if (line)
-                fprintf(stderr, "%s:%u: %s: %s\n", file, line, kind, sentence);
-        else
-                fprintf(stderr, "%s: %s: %s\n", file, kind, sentence);
-}
-
-static void print_list_complaint(unsigned line, const char *sentence, void *userdata)
-{
-        print_complaint(LOCAL_USERS_FILE, line, false, sentence, userdata);
-}
-
 /* systemd does not start a daemon again whose configuration has a mistake (kratosd.service), but
  * does so after everything that may pass. */
 static int status_of(int error)
 {
         return error == -ENOMEM || error == -EIO ? EX_OSERR : EX_CONFIG;
-}
-
-static int check_config(void)
-{
-        _cleanup_config_ config *c = NULL;
-        int loaded, listed;
-
-        loaded = config_load(CONFIG_FILE, print_complaint, NULL, &c);
-        listed = local_users_check(LOCAL_USERS_FILE, print_list_complaint, NULL);
-        if (listed < 0)
-                print_list_complaint(0, local_users_describe(listed), NULL);
-        if (loaded < 0 || listed != 0)
-                return EX_CONFIG;
-        puts("The configuration is good.");
-        return EX_OK;
 }
 
 static int run(void)
@@ -90,6 +61,7 @@ int main(int argc, char **argv)
                 { "check-config", no_argument, NULL, 'c' },
                 { "add-account", required_argument, NULL, 'a' },
                 { "unpin", required_argument, NULL, 'u' },
+                { "ssh-keys", required_argument, NULL, 'k' },
                 { "version", no_argument, NULL, 'v' },
                 { "help", no_argument, NULL, 'h' },
                 { 0 },
@@ -101,11 +73,13 @@ int main(int argc, char **argv)
                 return EX_OSERR;
         switch (getopt_long(argc, argv, "", options, NULL)) {
         case 'c':
-                return check_config();
+                return command_check_config();
         case 'a':
                 return command_add_account(optarg);
         case 'u':
                 return command_unpin(optarg);
+        case 'k':
+                return command_ssh_keys(optarg);
         case 'v':
                 puts("kratosd " VERSION);
                 return EX_OK;

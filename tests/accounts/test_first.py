@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 from world.daemon import Daemon
 from world.kratos import Identity, Kratos
@@ -29,3 +30,34 @@ def test_ssh(daemon: Daemon, kratos: Kratos, make: Callable[..., Identity], sshd
     assert login.run("id -un; id -Gn; pwd").split() == ["dora", "dora", "developers", "/home/dora"]
     assert len(kratos.active_sessions(dora.id)) == 1
     assert login.logout().status == 0
+
+
+def test_keys_without_userdbctl(
+    daemon: Daemon, kratos: Kratos, make: Callable[..., Identity], sshd: Sshd
+) -> None:
+    """kratosd --ssh-keys as AuthorizedKeysCommand, of whoever has them and may come in."""
+    key = Path("/run/world/ssh/client_key.pub").read_text().strip()
+    dora = make("dora", sshKeys=[key])
+    sshd.stop()
+    sshd.start(
+        AuthorizedKeysFile="none",
+        AuthorizedKeysCommand="/usr/sbin/kratosd --ssh-keys %u",
+        AuthorizedKeysCommandUser="root",
+    )
+    login = SshSession("dora", key=True).shell()
+    assert login.run("id -un") == "dora"
+    login.logout()
+    kratos.set_state(dora.id, "inactive")
+    daemon.configure(Access={"FreshSec": "0"})
+    daemon.reload()
+    SshSession("dora", key=True).refused()
+
+    def keys(name: str) -> str:
+        run = subprocess.run(["kratosd", "--ssh-keys", name], capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    assert keys("dora") == ""
+    assert keys("nobody") == keys("lokal") == keys("Dora") == keys('"') == ""
+    daemon.stop()
+    assert subprocess.run(["kratosd", "--ssh-keys", "dora"], capture_output=True).returncode == 69
