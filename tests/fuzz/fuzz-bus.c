@@ -186,7 +186,7 @@ static void check_success(const call *c, sd_bus_message *m)
                 require((strcmp(c->user, "alice") == 0 && (c->manager || c->caller == 1000)) ||
                         (strcmp(c->user, "bob") == 0 && (c->manager || c->caller == 1001)));
         if (strcmp(c->method, "Answer") == 0)
-                require(c->good_memfd && grants-- > 0);
+                require((c->good_memfd || !c->manager) && grants-- > 0);
         if (strcmp(c->method, "OpenSession") == 0) {
                 require(c->manager && sd_bus_message_read(m, "s", &first) > 0);
                 require(id_is_valid(first));
@@ -292,7 +292,7 @@ static void make_call(void)
                 const char *signature;
         } methods[] = { { "BeginLogin", "sa" }, { "Answer", "sh" }, { "CancelLogin", "s" },
                 { "CheckAccount", "sa" }, { "OpenSession", "ssa" }, { "CloseSession", "s" },
-                { "Answer", "sv" }, { "BeginLogin", "ssh" }, { "Nothing", "" } };
+                { "Answer", "sv" }, { "BeginLogin", "ssh" }, { "Nothing", "" }, { "Answer", "s" } };
         static const uid_t uids[] = { 0, 1000, 1001, 65534, (uid_t)-1, 0, 0, 0 };
         unsigned which = take(sizeof(methods) / sizeof(methods[0]));
         call *c = calls + n_calls++;
