@@ -104,8 +104,8 @@ static int ask(call *c, const client_prompt *prompt, conversation *a)
         return add_answer(c, prompt, response, a);
 }
 
-/* Sends an answer. Where it is refused, the login is over: its id is erased. One that is not answered
- * in time goes on, and is to be cancelled. */
+/* Sends an answer. Where it is refused, the login is over: its id is erased. One that is not
+ * answered in time goes on, and is to be cancelled. */
 static int send(call *c, int fd, client_login *login)
 {
         int r = c->library.methods->answer(&c->client, fd, login);
