@@ -1,4 +1,4 @@
-#include "revoker.h"
+#include "revoker-job.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,33 +22,6 @@
 #define WAITING_AGE_USEC ((int64_t)(30 * 24 * 3600 * USEC_PER_SEC))
 /* Kratos may still make a session of what was posted for so long (public write timeout, 60 s). */
 #define POST_SETTLES_USEC (75 * USEC_PER_SEC)
-
-typedef struct job {
-        revoker *revoker;
-        session_row row;
-        secret *token;  /* of the session itself */
-        secret *person; /* another token of the same person, for what waited for one */
-        char identity[UUID_LENGTH + 1]; /* whose that is */
-        bool stored;                    /* the row's state is on disk */
-        bool deleted; /* a session was found and revoked with the person's token */
-        kratos_call *call;
-        TAILQ_ENTRY(job) jobs;
-} job;
-
-TAILQ_HEAD(job_list, job);
-
-struct revoker {
-        sd_event_source *timer;
-        store *store;
-        sealer *sealer;
-        kratos *kratos;
-        struct job_list running;
-        struct job_list unsaved; /* could not be stored, and wait for the next round */
-        unsigned n_running;
-        unsigned pause_step;
-        int64_t pause_until;
-        bool tidied;
-};
 
 static job *job_free(job *j)
 {
@@ -86,7 +59,7 @@ static void pause_all(revoker *r)
         r->pause_until = boottime_usec() + (int64_t)usec;
 }
 
-static void end_job(job *j)
+void revoker_end_job(job *j)
 {
         revoker *r = j->revoker;
 
@@ -111,7 +84,7 @@ static void save(job *j)
 }
 
 /* Kratos has confirmed it, or has never had such a session. */
-static void confirmed(job *j)
+void revoker_confirmed(job *j)
 {
         revoker *r = j->revoker;
         event_facts facts = facts_of(&j->row);
@@ -124,7 +97,7 @@ static void confirmed(job *j)
                 pause_all(
                         r); /* the row will be found again: that does no harm, but must not spin */
         j->stored = true;
-        end_job(j);
+        revoker_end_job(j);
 }
 
 /* Nobody's row can be asked about now. Everything else, an answer that does not come included, may
@@ -157,7 +130,7 @@ static void postpone(job *j, int outcome)
                 row->attempts++;
         if (!j->stored || first || !is_outage(outcome))
                 save(j);
-        end_job(j);
+        revoker_end_job(j);
 }
 
 /* Looks again once Kratos can have made nothing more of what was posted. */
@@ -165,10 +138,10 @@ static void look_later(job *j)
 {
         j->row.due = j->row.posted + (int64_t)POST_SETTLES_USEC;
         save(j);
-        end_job(j);
+        revoker_end_job(j);
 }
 
-static bool has_settled(const session_row *row)
+bool revoker_has_settled(const session_row *row)
 {
         return boottime_usec() - row->posted >= (int64_t)POST_SETTLES_USEC;
 }
@@ -199,7 +172,7 @@ static void wait_for_person(job *j)
                 save(j);
                 forget_waiting(j->revoker, j->row.user);
         }
-        end_job(j);
+        revoker_end_job(j);
 }
 
 static void on_admin_deleted(int outcome, void *userdata)
@@ -208,7 +181,7 @@ static void on_admin_deleted(int outcome, void *userdata)
 
         j->call = NULL;
         if (outcome == KRATOS_OK || outcome == KRATOS_NOT_FOUND)
-                confirmed(j);
+                revoker_confirmed(j);
         else
                 postpone(j, outcome);
 }
@@ -236,7 +209,7 @@ static void on_logged_out(int outcome, void *userdata)
         /* "No such token" is what Kratos says of an ended session. Where the admin API can be asked
          * as well, its word counts. */
         if (outcome == KRATOS_OK || (outcome == KRATOS_FORBIDDEN && !can_delete_by_id(j)))
-                confirmed(j);
+                revoker_confirmed(j);
         else if (can_delete_by_id(j))
                 delete_by_id(j);
         else
@@ -262,71 +235,10 @@ static void on_admin_found(int outcome, const char *session, void *userdata)
                 wait_for_person(j);
         } else if (outcome != KRATOS_NOT_FOUND) {
                 postpone(j, outcome);
-        } else if (has_settled(&j->row)) {
-                confirmed(j);
+        } else if (revoker_has_settled(&j->row)) {
+                revoker_confirmed(j);
         } else {
                 look_later(j);
-        }
-}
-
-static void use_token_after(
-        revoker *r, const char *user, const char *identity, const char *after, secret *person);
-
-/* Goes on with the person's next row that waits. One that cannot be ended now hides no other. */
-static void end_person_job(job *j, bool gone)
-{
-        revoker *r = j->revoker;
-        session_row row = j->row;
-        char identity[UUID_LENGTH + 1];
-        secret *person = TAKE_PTR(j->person);
-
-        memcpy(identity, j->identity, sizeof(identity));
-        if (gone)
-                confirmed(j);
-        else
-                end_job(j);
-        use_token_after(r, row.user, identity, row.id, person);
-}
-
-static void on_person_looked(int outcome, const char *session, void *userdata);
-
-static void look_with_person(job *j)
-{
-        if (kratos_find_session(j->revoker->kratos, j->person, j->row.id, j->row.session,
-                    on_person_looked, j, &j->call) < 0)
-                end_job(j);
-}
-
-static void on_person_deleted(int outcome, void *userdata)
-{
-        job *j = userdata;
-
-        j->call = NULL;
-        j->deleted = outcome == KRATOS_OK;
-        if (j->deleted)
-                look_with_person(j);
-        else
-                end_person_job(j, false);
-}
-
-/* A row that cannot be ended goes on waiting, for another login. */
-static void on_person_looked(int outcome, const char *session, void *userdata)
-{
-        job *j = userdata;
-
-        j->call = NULL;
-        /* No list was had with this token: it would be the same for the next row. */
-        if (outcome != KRATOS_OK && outcome != KRATOS_NOT_FOUND && outcome != KRATOS_BAD_ANSWER) {
-                end_job(j);
-        } else if (outcome == KRATOS_NOT_FOUND) {
-                end_person_job(j, j->deleted || j->row.session[0] || has_settled(&j->row));
-        } else if (outcome == KRATOS_OK && !j->deleted) {
-                memcpy(j->row.session, session, UUID_LENGTH + 1);
-                if (kratos_delete_session(j->revoker->kratos, j->person, session, on_person_deleted,
-                            j, &j->call) < 0)
-                        end_job(j);
-        } else {
-                end_person_job(j, false);
         }
 }
 
@@ -337,7 +249,7 @@ static void step(job *j)
         int n = 0;
 
         if (j->person)
-                return look_with_person(j);
+                return revoker_ask_person(j);
         if (!j->token && j->row.token_size)
                 (void)unseal(r->sealer, j->row.token, j->row.token_size, &j->token);
         if (j->token)
@@ -363,12 +275,12 @@ static bool has_job(const struct job_list *list, const char *id)
         return false;
 }
 
-static bool is_running(const revoker *r, const char *id)
+bool revoker_is_running(const revoker *r, const char *id)
 {
         return has_job(&r->running, id) || has_job(&r->unsaved, id);
 }
 
-static int job_new(revoker *r, const session_row *row, job **ret)
+int revoker_job_new(revoker *r, const session_row *row, job **ret)
 {
         job *j = calloc(1, sizeof(job));
 
@@ -380,7 +292,7 @@ static int job_new(revoker *r, const session_row *row, job **ret)
         return 0;
 }
 
-static void run_job(job *j)
+void revoker_run_job(job *j)
 {
         TAILQ_INSERT_TAIL(&j->revoker->running, j, jobs);
         j->revoker->n_running++;
@@ -409,7 +321,7 @@ static int next_row(revoker *r, session_row *ret)
                                 wake_in(r, (uint64_t)(ret->due - now));
                         return -ENOENT;
                 }
-                if (!is_running(r, ret->id))
+                if (!revoker_is_running(r, ret->id))
                         return 0;
         }
         return -ENOENT;
@@ -441,11 +353,11 @@ static void fill(revoker *r)
                 } else {
                         if (next_row(r, &row) < 0)
                                 return tidy(r);
-                        if (job_new(r, &row, &j) < 0)
+                        if (revoker_job_new(r, &row, &j) < 0)
                                 return wake_in(r, USEC_PER_SEC);
                         j->stored = true;
                 }
-                run_job(j);
+                revoker_run_job(j);
         }
 }
 
@@ -510,7 +422,7 @@ void revoker_end(revoker *r, session_row *row)
         if (n < 0) {
                 log_message(LOG_ERR, "the end of a session of %s cannot be stored: %s", row->user,
                         strerror(-n));
-                if (is_running(r, row->id) || job_new(r, row, &j) < 0)
+                if (revoker_is_running(r, row->id) || revoker_job_new(r, row, &j) < 0)
                         return;
                 TAILQ_INSERT_TAIL(&r->unsaved, j, jobs);
         }
@@ -528,38 +440,4 @@ void revoker_retry_all(revoker *r)
         r->pause_step = 0;
         (void)store_requeue(r->store);
         revoker_kick(r);
-}
-
-/* Takes the token over. */
-static void use_token_after(
-        revoker *r, const char *user, const char *identity, const char *after, secret *person)
-{
-        _cleanup_secret_ secret *token = person;
-        char last[ID_LENGTH + 1];
-        session_row row;
-        job *j;
-
-        snprintf(last, sizeof(last), "%s", after);
-        while (store_find_waiting(r->store, user, identity, last, &row) == 0) {
-                if (!is_running(r, row.id)) {
-                        if (job_new(r, &row, &j) < 0)
-                                return;
-                        j->stored = true;
-                        j->person = TAKE_PTR(token);
-                        snprintf(j->identity, sizeof(j->identity), "%s", identity);
-                        run_job(j);
-                        return;
-                }
-                memcpy(last, row.id, sizeof(last));
-        }
-}
-
-void revoker_use_token(revoker *r, const char *user, const char *identity, const secret *token)
-{
-        session_row row;
-        secret *copy;
-
-        if (store_find_waiting(r->store, user, identity, "", &row) == 0 &&
-                secret_copy(token, &copy) == 0)
-                use_token_after(r, user, identity, "", copy);
 }
