@@ -124,7 +124,7 @@ int account_look_up(accounts *a, const char *name, lookup_done done, void *userd
         require(one != NULL);
         one->done = done;
         one->userdata = userdata;
-        require(sd_event_add_time_relative(event, &one->timer, CLOCK_MONOTONIC, take(2) * 1000, 1,
+        require(sd_event_add_time_relative(event, &one->timer, CLOCK_BOOTTIME, take(2) * 1000, 1,
                         on_lookup, one) >= 0);
         *ret = one;
         return LOOKUP_WAITING;
@@ -184,7 +184,7 @@ int account_check_begin(accounts *a, const char *name, const local_user *account
         check->done = done;
         check->userdata = userdata;
         require(sd_event_add_time_relative(
-                        event, &check->timer, CLOCK_MONOTONIC, 0, 1, on_check, check) >= 0);
+                        event, &check->timer, CLOCK_BOOTTIME, 0, 1, on_check, check) >= 0);
         *ret = check;
         return 0;
 }

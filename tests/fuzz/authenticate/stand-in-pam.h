@@ -181,7 +181,7 @@ void pam_syslog(const pam_handle_t *pamh, int priority, const char *format, ...)
 
 struct passwd *pam_modutil_getpwnam(pam_handle_t *pamh, const char *user)
 {
-        static struct passwd found;
+        static struct passwd found = { .pw_dir = (char *)"/nonexistent" };
 
         (void)pamh;
         (void)user;
