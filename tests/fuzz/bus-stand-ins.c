@@ -84,7 +84,7 @@ int account_accept(accounts *a, const char *name, const local_user *account,
         return strcmp(account->identity, login->identity) == 0 ? 0 : VERDICT_NOT_ALLOWED;
 }
 
-/* A name that is not known: the answer comes at once, or later, or never. */
+/* A name that is not known: the answer comes from the loop, or there is none. */
 
 struct lookup {
         lookup_done done;
@@ -124,8 +124,8 @@ int account_look_up(accounts *a, const char *name, lookup_done done, void *userd
         require(one != NULL);
         one->done = done;
         one->userdata = userdata;
-        require(sd_event_add_time_relative(event, &one->timer, CLOCK_BOOTTIME, take(2) * 1000, 1,
-                        on_lookup, one) >= 0);
+        require(sd_event_add_time_relative(
+                        event, &one->timer, CLOCK_BOOTTIME, 0, 1, on_lookup, one) >= 0);
         *ret = one;
         return LOOKUP_WAITING;
 }
