@@ -1,6 +1,8 @@
 """What the tests of the module share: a program that uses PAM as told, and an imitation of kratosd."""
 
+import shutil
 import subprocess
+from pathlib import Path
 
 from world import pam
 from world.paths import TREE, WORLD
@@ -9,6 +11,7 @@ from world.processes import Service, wait_until
 HERE = TREE / "tests/pam"
 PROGRAMS = WORLD / "open/programs"
 FOLDER = WORLD / "open/fake"
+ANSWERS = Path("/run/kratosd/answers")
 
 LOGIN = "1" * 32
 SECOND_LOGIN = "2" * 32
@@ -54,6 +57,8 @@ class FakeDaemon(Service):
         """Starts it with lines that come before those of a normal login."""
         first = {line.split("\t")[0] for line in lines}
         whole = [*lines, *(line for line in NORMAL if line.split("\t")[0] not in first)]
+        ANSWERS.mkdir(parents=True, exist_ok=True)
+        shutil.chown(ANSWERS, user)
         script = FOLDER / "script"
         script.write_text("".join(line + "\n" for line in whole))
         self.kill()

@@ -40,6 +40,7 @@ typedef struct script_line {
 static script_line script[LINES_MAX];
 static int lines;
 static int fifos;
+static int pipe_reader = -1;
 
 static void die(const char *what)
 {
@@ -217,6 +218,26 @@ static void tell_secret(int fd)
                 (seals & wanted) == wanted ? "sealed" : "not sealed");
 }
 
+/* Makes a person's login its answer pipe, whose read end stays open here. */
+static void make_pipe(const char *login)
+{
+        char path[sizeof(ANSWERS_DIRECTORY "/") + ID_LENGTH];
+
+        snprintf(path, sizeof(path), ANSWERS_DIRECTORY "/%s", login);
+        unlink(path);
+        if (mkfifo(path, 0600) < 0 || chmod(path, 0622) < 0 ||
+                (pipe_reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+                die(path);
+}
+
+static void tell_piped(void)
+{
+        char text[ANSWER_MAX + 2] = "";
+        ssize_t size = read(pipe_reader, text, sizeof(text) - 1);
+
+        printf(" secret=%s size=%zd by pipe", size > 40 ? "…" : text, size);
+}
+
 static void tell_arguments(sd_bus_message *m)
 {
         const char *contents, *text, *value;
@@ -247,6 +268,8 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 return 0;
         printf("%s", method);
         tell_arguments(m);
+        if (strcmp(method, "Answer") == 0 && sd_bus_message_has_signature(m, "s"))
+                tell_piped();
         putchar('\n');
         fflush(stdout);
 
@@ -257,6 +280,10 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 usleep((unsigned)strtoul(line[2], NULL, 10) * 1000);
                 line += 2;
         }
+        if (strcmp(method, "BeginLogin") == 0 && strcmp(line[1], "reply") == 0 && line[2] &&
+                strncmp(line[2], "s=", 2) == 0 &&
+                strcmp(sd_bus_message_get_interface(m), USER_INTERFACE) == 0)
+                make_pipe(line[2] + 2);
         if (strcmp(line[1], "reply") == 0)
                 return reply(m, line + 2);
         if (strcmp(line[1], "error") == 0) {
