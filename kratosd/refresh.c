@@ -220,7 +220,7 @@ static int round_begin(refresh *all, round *r, bool open_only)
         r->batch = IDENTITIES_MAX;
         phase = part_of(interval_of(r));
         return sd_event_add_time_relative(
-                all->event, &r->timer, CLOCK_BOOTTIME, phase, USEC_PER_SEC, on_timer, r);
+                all->event, &r->timer, CLOCK_BOOTTIME, phase, TIMER_ACCURACY_USEC, on_timer, r);
 }
 
 static void round_end(round *r)

@@ -369,6 +369,8 @@ static void take_on(varlink_connections *all, int fd)
         if (c->uid != 0)
                 all->count_of_others++;
         renew(c);
+        /* Whoever connects has something to say, and may have said it by now. */
+        (void)on_io(c->source, c->fd, EPOLLIN, c);
 }
 
 /* One at a time: to ask whether there is another costs as much as to be called again. */
