@@ -167,14 +167,15 @@ static int examine(candidate *c, const char **ret_why)
 {
         int r;
 
-        if (c->identity->has_nul)
-                return refuse(ret_why, "a NUL is in its metadata or traits");
         if (c->identity->two_documents)
                 return refuse(ret_why, "both metadata_public and metadata_admin have a posix "
                                        "object: which counts?");
         r = posix_parse(c->text, strlen(c->text), &c->document, ret_why);
         if (r != POSIX_OK)
                 return r < 0 ? r : ADOPTION_REFUSED;
+        /* A name in the document may have been cut there, and then the document says less. */
+        if (c->identity->has_nul)
+                return refuse(ret_why, "a NUL is in its metadata or traits");
         if (c->document->home && !directory_allows_home(c->directory, c->document->home))
                 return refuse(ret_why, "its home is not HomePrefix= and one name below it");
         r = find_name(c, ret_why);

@@ -201,14 +201,17 @@ int answer_identities(const char *body, size_t size, const identity_traits *trai
         r = json_read(body, size, &limits, &list);
         if (r != 0)
                 return r < 0 ? r : KRATOS_BAD_ANSWER;
-        /* In whose identity it is must be found out one by one. */
-        if (json_has_nul(body, size))
-                return KRATOS_BAD_ANSWER;
         if (!list)
                 return KRATOS_OK; /* null: Kratos's empty list */
         if (!json_object_is_type(list, json_type_array))
                 return KRATOS_BAD_ANSWER;
         r = read_batch(list, traits, &b);
+        if (r == KRATOS_OK && b.count > 0 && json_has_nul(body, size)) {
+                /* Of several it must be found out one by one in whose it is. */
+                if (b.count > 1)
+                        return KRATOS_BAD_ANSWER;
+                b.list[0].has_nul = true;
+        }
         for (size_t i = 0; r == KRATOS_OK && i < b.count; i++)
                 r = each(&b.list[i], userdata);
         return r;
