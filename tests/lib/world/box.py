@@ -27,7 +27,7 @@ ROOT = WORLD / "root"
 BOXES = WORLD / "boxes"
 GROUP_PREFIX = "kratosd-box-"
 # How long an empty control group of somebody else's must have been there to be a left-over.
-LEFT_OVER_SECONDS = 600
+LEFT_OVER_SECONDS = 60
 
 BOOT_TIMEOUT = 60.0
 POWER_OFF_TIMEOUT = 60.0
