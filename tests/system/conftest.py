@@ -32,17 +32,22 @@ AuthorizedKeysCommandUser root
 """
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """Shows with each failure what the machine's journal says."""
+    outcome = yield
+    box = item.funcargs.get("off")
+    if outcome.get_result().failed and box and box.running:
+        journal = box.run("journalctl", "--lines=60", "--no-hostname", check=False).stdout
+        outcome.get_result().sections.append(("the end of the machine's journal", journal))
+
+
 def prepare_host(box: Box) -> None:
     """A host as its administrator has it before our software comes, with a person of its own."""
     box.write("/etc/hostname", "testhost\n")
     box.write("/etc/hosts", "127.0.0.1 localhost testhost\n")
     # The prompt that world.ssh waits for.
     box.write("/etc/skel/.profile", "PS1='[\\u@\\h]\\$ '\nunset MAIL PROMPT_COMMAND\n")
-    # What is told of a test that fails: the console's log is among the world's.
-    box.write(
-        "/etc/systemd/journald.conf.d/console.conf",
-        "[Journal]\nForwardToConsole=yes\nMaxLevelConsole=debug\n",
-    )
     box.write("/etc/ssh/sshd_config.d/people.conf", SSHD)
 
 

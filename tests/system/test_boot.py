@@ -8,12 +8,14 @@ import pytest
 from world.box import Box
 from world.kratos import Identity, Kratos
 from world.processes import wait_until
-from world.ssh import SshSession
+from world.ssh import SHELL_PROMPT, SshSession
 
 WANTED_BY_BOOT = "/etc/systemd/system/multi-user.target.wants/kratosd.service"
 USERDB = "/run/systemd/userdb/org.kratosd1"
 # More than a boot varies here, and far less than anybody who waits for somebody has to wait.
 BOOT_MARGIN = 2.0
+# TimeoutStartSec= of the unit.
+START_TIMEOUT = 10.0
 
 UNKNOWN_USER_POLICY = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -26,12 +28,18 @@ UNKNOWN_USER_POLICY = """\
 """
 
 
-def boot_seconds(box: Box) -> float:
-    """From the start of systemd until everything of a normal boot is there, by systemd's own clock."""
+def boot_seconds(box: Box, unit: str = "multi-user.target") -> float:
+    """From the start of systemd until a unit is there, or all that a boot starts, by systemd's clock."""
     begun = box.run("systemctl", "show", "--value", "--property=UserspaceTimestampMonotonic").stdout
-    (done,) = box.show("multi-user.target", "ActiveEnterTimestampMonotonic")
+    (done,) = box.show(unit, "ActiveEnterTimestampMonotonic")
     assert int(done), box.log()[-4000:]
     return (int(done) - int(begun)) / 1e6
+
+
+def local_login() -> None:
+    login = SshSession("lokal").login("the password of lokal")
+    assert login.run("id -un") == "lokal"
+    assert login.logout().status == 0
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +66,17 @@ def test_it_is_there_after_a_boot(box: Box) -> None:
 
 def test_it_holds_up_no_boot(without: float, box: Box) -> None:
     assert boot_seconds(box) < without + BOOT_MARGIN
-    chain = box.run("systemd-analyze", "critical-chain", "--no-pager").stdout
-    assert "kratosd" not in chain or not re.search(r"kratosd\S* \S*@.*\+([1-9]\d*)s", chain), chain
-    activated, requested = box.show(
-        "kratosd.service", "ActiveEnterTimestampMonotonic", "InactiveExitTimestampMonotonic"
+    blame = box.run("systemd-analyze", "blame", "--no-pager").stdout
+    # Under BOOT_MARGIN, for a busy machine is slow; an idle one takes a tenth of a second.
+    assert re.search(r"^ *(\d+ms|1\.\d+s) kratosd\.service$", blame, re.M), blame
+    # Whoever looks people up waits for us, and we for nothing that takes time.
+    chain = box.run("systemd-analyze", "critical-chain", "--no-pager", "kratosd.service").stdout
+    assert "dbus.service" not in chain and "network" not in chain, chain
+    ready, looked_up = (
+        int(box.show(unit, "ActiveEnterTimestampMonotonic")[0])
+        for unit in ("kratosd.service", "nss-user-lookup.target")
     )
-    assert int(activated) - int(requested) < 1_000_000
+    assert ready <= looked_up
 
 
 def test_unknown_users_in_bus_policies_hold_up_no_boot(
@@ -94,9 +107,59 @@ def test_without_kratos_local_people_log_in_after_a_boot(without: float, off: Bo
     off.power_on()
     assert boot_seconds(off) < without + BOOT_MARGIN
     assert off.run("systemctl", "is-system-running").stdout == "running\n"
-    login = SshSession("lokal").login("the password of lokal")
-    assert login.run("id -un") == "lokal"
-    assert login.logout().status == 0
+    local_login()
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["exit 1", "exit 78", "kill -SEGV $$"],
+    ids=["fails", "has_a_mistake_in_its_configuration", "crashes"],
+)
+def test_rule_23_a_broken_kratosd_holds_up_no_boot(without: float, off: Box, program: str) -> None:
+    off.write("/usr/sbin/kratosd", f"#!/bin/sh\n{program}\n", 0o755)
+    off.power_on()
+    assert boot_seconds(off) < without + BOOT_MARGIN
+    local_login()
+
+
+def test_rule_23_a_kratosd_that_is_never_ready_is_waited_for_once(without: float, off: Box) -> None:
+    """Nobody may log in before people can be looked up, or before that has failed."""
+    off.write("/usr/sbin/kratosd", "#!/bin/sh\nexec sleep 100\n", 0o755)
+    off.power_on()
+    waited = boot_seconds(off, "systemd-user-sessions.service")
+    assert waited < without + START_TIMEOUT + BOOT_MARGIN
+    local_login()
+
+
+def test_who_lingers_is_there_after_a_boot(
+    box: Box, kratos: Kratos, make: Callable[..., Identity]
+) -> None:
+    """logind starts the user manager at boot, and so must know the user; also while Kratos is away."""
+    make("dora")
+    uid = box.run("id", "-u", "dora").stdout.strip()
+    box.run("loginctl", "enable-linger", "dora")
+    kratos.pause()
+    box.reboot()
+    assert box.run("systemctl", "is-active", f"user@{uid}.service").stdout == "active\n"
+    assert box.run("id", "-un", uid).stdout == "dora\n"
+
+
+def test_first_login_on_the_console(
+    off: Box, kratos: Kratos, make: Callable[..., Identity]
+) -> None:
+    dora = make("dora")
+    off.power_on(console=True)
+    console = off.console
+    console.sendline("dora")
+    console.expect("[Pp]assword: ")
+    console.sendline(dora.password)
+    console.expect(SHELL_PROMPT)
+    assert len(kratos.active_sessions(dora.id)) == 1
+    told = off.run("loginctl", "user-status", "dora", "--no-pager").stdout
+    assert "login" in told, told
+    console.sendline("exit")
+    console.expect(" login: ")
+    wait_until(lambda: not kratos.active_sessions(dora.id), "the session is revoked")
 
 
 def test_first_login_with_a_password(

@@ -15,6 +15,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import pexpect
+import pexpect.fdpexpect
+
 from world import processes
 from world.notify import Notifications
 from world.paths import WORLD
@@ -24,7 +27,7 @@ ROOT = WORLD / "root"
 BOXES = WORLD / "boxes"
 GROUP_PREFIX = "kratosd-box-"
 # How long an empty control group of somebody else's must have been there to be a left-over.
-LEFT_OVER_SECONDS = 600
+LEFT_OVER_SECONDS = 60
 
 BOOT_TIMEOUT = 60.0
 POWER_OFF_TIMEOUT = 60.0
@@ -147,28 +150,41 @@ class Box(Service):
                 folder.mkdir(exist_ok=True)
                 (folder / "cgroup.procs").write_text("0")
 
-    def power_on(self, *options: str) -> float:
-        """Boots it, and waits until all that is started at boot has been. Returns the seconds."""
+    def power_on(self, *, console: bool = False) -> float:
+        """Boots it, and waits until all that is started at boot has been. Returns the seconds. Where
+        somebody is to sit at it, its console is there for them; otherwise its log has what it prints."""
         assert not self._notifications
         self._notifications = notifications = Notifications(self.folder / "notify")
         begun = time.monotonic()
+        terminal = self._new_console() if console else None
         self.spawn(
             ["systemd-nspawn", "--quiet", f"--directory={self.root}", "--machine=testhost"]
             + ["--register=no", "--keep-unit", "--boot", "--notify-ready=yes"]
-            + ["--console=read-only", "--link-journal=no", "--resolv-conf=off", "--timezone=off"]
-            + [*options],
+            + ["--console=interactive" if console else "--console=read-only"]
+            + ["--link-journal=no", "--resolv-conf=off", "--timezone=off"],
             env=ENVIRONMENT
             | {
                 "NOTIFY_SOCKET": str(notifications.path),
                 "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
             },
             before_exec=self._join,
+            terminal=terminal,
         )
+        if terminal is not None:
+            os.close(terminal)
+            # A console that nobody reads from holds up whoever writes to it.
+            self.console.expect(" login: ", timeout=BOOT_TIMEOUT)
         ready = notifications.wait(self.pid, "READY", timeout=BOOT_TIMEOUT)
         assert ready, f"{self.name} did not boot:\n{self.log()[-4000:]}"
         self.leader = int(notifications.of(self.pid, "X_NSPAWN_LEADER_PID")[0])
         self.run("systemctl", "is-system-running", "--wait", check=False, timeout=BOOT_TIMEOUT)
         return time.monotonic() - begun
+
+    def _new_console(self) -> int:
+        """Makes the terminal of the console, keeps the side of whoever sits at it, returns the other."""
+        ours, terminal = os.openpty()
+        self.console = pexpect.fdpexpect.fdspawn(ours, timeout=RUN_TIMEOUT, encoding="utf-8")
+        return terminal
 
     def _forget(self) -> None:
         """What is left of a system that has ended."""

@@ -45,14 +45,16 @@ class Service:
         umask: int = -1,
         cwd: str = "/",
         before_exec: Callable[[], None] | None = None,
+        terminal: int | None = None,
     ) -> None:
-        """Starts it as a user with no further groups than the user's own, with nothing on stdin."""
+        """Starts it as a user with no further groups than the user's own, with nothing on stdin, unless
+        there is a terminal for it, which then has its output too."""
         assert not self.running, f"{self.name} runs already"
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdin=subprocess.DEVNULL if terminal is None else terminal,
+                stdout=log if terminal is None else terminal,
                 stderr=log,
                 user=user,
                 group=user,
