@@ -22,12 +22,13 @@ from admin_server import Watch
 from figures import p50, p99, show
 from people import DATABASE, Person, install_store, write_store
 
-from world.daemon import USERDB, Daemon
+from world.daemon import USERDB as PROVIDER
+from world.daemon import Daemon
 from world.kratos import Kratos
 from world.paths import WORLD
 from world.processes import Service, descendants, memory_kib, wait_until
 
-PROVIDER = USERDB / "org.kratosd1"
+USERDB = PROVIDER.parent
 PLACES = WORLD / "providers"
 STORES = WORLD / "stores"
 GROUPS = (5, 100)
