@@ -20,7 +20,7 @@ RATIOS = {
 LOOK_UPS = ("nss_known", "nss_uid", "nss_unknown")
 RATIOS |= {
     *(f"{name}_ratio" for name in (*LOOK_UPS, "nss_growth", "initgroups_5", "initgroups_100")),
-    "id_cold_ratio",
+    *("id_cold_ratio", "nss_growth_1000_ratio"),
 }
 TIMES = {
     *("login_ms_p50", "login_raw_ms_p50", "login_typed_ms_p50", "login_typed_raw_ms_p50"),
