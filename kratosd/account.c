@@ -98,15 +98,20 @@ static int note_active(accounts *a, const char *identity)
         return store_put_standing(a->store, identity, &now);
 }
 
-int account_accept(accounts *a, const char *name, const local_user *account,
-        const kratos_login *login, const char **ret_reason)
+int account_accept(
+        accounts *a, const char *name, const kratos_login *login, const char **ret_reason)
 {
+        local_user account;
         int r;
 
-        if (!account->identity[0])
+        /* Whose the name is now: that may have changed while the person was asked. */
+        r = account_find(a, name, &account);
+        if (r != 0)
+                return r < 0 ? r : refuse(ret_reason, "account-ended");
+        if (!account.identity[0])
                 r = accept_by_name(a->store, name, login, ret_reason);
         else
-                r = strcmp(account->identity, login->identity) == 0
+                r = strcmp(account.identity, login->identity) == 0
                             ? 0
                             : refuse(ret_reason, "wrong-identity");
         return r == 0 ? note_active(a, login->identity) : r;

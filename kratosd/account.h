@@ -39,5 +39,5 @@ int account_identity(
 /* Whether the identity of a login is the one that a name belongs to; pins the name where that is
  * decided here for the first time, and notes that Kratos has just called it active. 0;
  * VERDICT_NOT_ALLOWED with *ret_reason; -errno. */
-int account_accept(accounts *a, const char *name, const local_user *account,
-        const kratos_login *login, const char **ret_reason);
+int account_accept(
+        accounts *a, const char *name, const kratos_login *login, const char **ret_reason);

@@ -305,7 +305,7 @@ static void judge(login *l, const kratos_login_reply *reply)
                 return refuse_session(l, VERDICT_DISABLED, "identity-inactive");
         if (!session->identity[0])
                 return refuse_session(l, VERDICT_NOT_ALLOWED, "second-factor-required");
-        r = account_accept(l->owner->accounts, l->row.user, &l->account, session, &reason);
+        r = account_accept(l->owner->accounts, l->row.user, session, &reason);
         if (r < 0)
                 return refuse_session(l, VERDICT_UNAVAILABLE, "store-failed");
         if (r > 0)

@@ -24,7 +24,6 @@ typedef struct login {
         enum login_state state;
         char id[ID_LENGTH + 1];
         login_caller caller;
-        local_user account;
         login_context context;
         session_row row; /* what is or will be stored; row.id is the nonce */
         bool row_stored;

@@ -217,7 +217,6 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
                 r = login_new(all, caller, user, context, &l);
         if (r != 0)
                 return r;
-        l->account = account;
         (void)account_identity(all->accounts, user, &account, l->row.identity);
         TAILQ_INSERT_TAIL(&all->list, l, logins);
 

@@ -268,6 +268,7 @@ static int open_session(operation *o, int *ret_lifeline, sd_bus_message **ret)
         const char *user, *login;
         char id[ID_LENGTH + 1];
         login_context context;
+        local_user account;
         int r;
 
         r = sd_bus_message_read(o->message, "ss", &user, &login);
@@ -278,7 +279,11 @@ static int open_session(operation *o, int *ret_lifeline, sd_bus_message **ret)
                 return r;
         if (!user_name_is_valid(user) || !id_is_valid(login))
                 return VERDICT_INVALID;
-        r = sessions_open(o->all->sessions, user, login, context.service, id, ret_lifeline);
+        r = account_find(o->all->accounts, user, &account);
+        if (r < 0)
+                return r;
+        r = sessions_open(o->all->sessions, user, r == 0 ? account.identity : "", login,
+                context.service, id, ret_lifeline);
         if (r != 0)
                 return r;
         r = sd_bus_message_new_method_return(o->message, ret);

@@ -355,8 +355,8 @@ static int open_row(sessions *s, session_row *row, int *ret_lifeline)
         return 0;
 }
 
-int sessions_open(sessions *s, const char *user, const char *login, const char *service,
-        char ret_id[static ID_LENGTH + 1], int *ret_lifeline)
+int sessions_open(sessions *s, const char *user, const char *identity, const char *login,
+        const char *service, char ret_id[static ID_LENGTH + 1], int *ret_lifeline)
 {
         session_row row;
         int r;
@@ -364,7 +364,8 @@ int sessions_open(sessions *s, const char *user, const char *login, const char *
         r = find_granted(s, login, &row);
         if (r != 0)
                 return r;
-        if (strcmp(row.user, user) != 0 || strcmp(row.service, service) != 0)
+        if (strcmp(row.user, user) != 0 || strcmp(row.service, service) != 0 ||
+                (identity[0] && strcmp(row.identity, identity) != 0))
                 return VERDICT_NO_SUCH_LOGIN;
 
         r = open_row(s, &row, ret_lifeline);

@@ -25,10 +25,11 @@ int sessions_start(sessions *s);
 /* Stores that a row became a session which the login id opens within usec. -errno. */
 int sessions_grant(sessions *s, session_row *row, const char *login, uint64_t usec);
 
-/* Opens a session, once, for the user and service for which its login was granted: its row's id,
- * and the lifeline's write end, which the caller owns. 0; VERDICT_NO_SUCH_LOGIN; -errno. */
-int sessions_open(sessions *s, const char *user, const char *login, const char *service,
-        char ret_id[static ID_LENGTH + 1], int *ret_lifeline);
+/* Opens a session, once, for the user and service for which its login was granted, and for the
+ * identity to which the user's name belongs now, where that is known (not ""): its row's id, and
+ * the lifeline's write end, which the caller owns. 0; VERDICT_NO_SUCH_LOGIN; -errno. */
+int sessions_open(sessions *s, const char *user, const char *identity, const char *login,
+        const char *service, char ret_id[static ID_LENGTH + 1], int *ret_lifeline);
 
 /* Ends an open session, because PAM closes it. 0; VERDICT_NO_SUCH_LOGIN. */
 int sessions_close(sessions *s, const char *id);

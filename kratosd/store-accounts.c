@@ -353,7 +353,9 @@ int store_delete_pin(store *s, const char *name)
 
         if (r < 0)
                 return r;
-        return sqlite3_changes(s->db) > 0 ? 0 : -ENOENT;
+        if (sqlite3_changes(s->db) == 0)
+                return -ENOENT;
+        return run_text(s, REVOKE_GRANTED, name);
 }
 
 int store_find_standing(store *s, const char *identity, standing *ret)

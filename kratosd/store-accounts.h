@@ -82,7 +82,8 @@ int store_find_pinned_name(store *s, const char *identity, char ret_name[static 
 
 /* Pins a name. -EEXIST where the name or the identity is pinned otherwise already. */
 int store_add_pin(store *s, const char *name, const char *identity);
-/* -ENOENT where there was none. */
+/* Says that a name is nobody's: also that what was granted under it and is not open is to be
+ * revoked. -ENOENT where there was none. */
 int store_delete_pin(store *s, const char *name);
 
 int store_find_standing(store *s, const char *identity, standing *ret);

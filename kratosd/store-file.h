@@ -36,6 +36,7 @@ enum statement {
         FIND_PIN,
         FIND_PINNED,
         ADD_PIN,
+        REVOKE_GRANTED,
         DELETE_PIN,
         PUT_ACCOUNT,
         REFUSE_ACCOUNT,

@@ -75,6 +75,8 @@ const char *const store_sql[STATEMENTS] = {
         [FIND_PIN] = "SELECT identity FROM pin WHERE name = ?1",
         [FIND_PINNED] = "SELECT name FROM pin WHERE identity = ?1",
         [ADD_PIN] = "INSERT INTO pin (name, identity) VALUES (?1, ?2)",
+        [REVOKE_GRANTED] = "UPDATE session SET state = 4, due = 0, login_hash = NULL"
+                           " WHERE state = 2 AND user = ?1",
         [DELETE_PIN] = "DELETE FROM pin WHERE name = ?1",
         [PUT_ACCOUNT] = "INSERT INTO account (" ACCOUNT_COLUMNS ")"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (identity) DO UPDATE SET"

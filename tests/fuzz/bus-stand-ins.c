@@ -75,13 +75,13 @@ int account_identity(
         return 0;
 }
 
-int account_accept(accounts *a, const char *name, const local_user *account,
-        const kratos_login *login, const char **ret_reason)
+int account_accept(
+        accounts *a, const char *name, const kratos_login *login, const char **ret_reason)
 {
         (void)a;
         (void)name;
         *ret_reason = "wrong-identity";
-        return strcmp(account->identity, login->identity) == 0 ? 0 : VERDICT_NOT_ALLOWED;
+        return strcmp(UUID, login->identity) == 0 ? 0 : VERDICT_NOT_ALLOWED;
 }
 
 /* A name that is not known: the answer comes from the loop, or there is none. */

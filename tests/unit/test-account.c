@@ -19,6 +19,7 @@
 #define OTHER_UUID "99999999-2222-4333-8444-555555555555"
 
 static int list_answer;
+static char listed_identity[UUID_LENGTH + 1] = UUID;
 static int pin_answer, add_answer;
 static char pinned[UUID_LENGTH + 1];
 static unsigned pins_added;
@@ -28,8 +29,10 @@ int local_user_find(const char *list, const char *passwd, const char *name, loca
         assert_string_equal(list, "/etc/kratosd/local-users");
         assert_string_equal(passwd, "/etc/passwd");
         assert_string_equal(name, "alice");
-        if (list_answer == LOCAL_USER_LISTED)
-                *ret = (local_user){ .uid = 2001, .identity = UUID };
+        if (list_answer == LOCAL_USER_LISTED) {
+                *ret = (local_user){ .uid = 2001 };
+                memcpy(ret->identity, listed_identity, sizeof(listed_identity));
+        }
         return list_answer;
 }
 
@@ -101,6 +104,7 @@ static int begin(void **state)
         directory_answer = DIRECTORY_UNKNOWN;
         standing_answer = 0;
         standings = 0;
+        memcpy(listed_identity, UUID, sizeof(listed_identity));
         list_answer = LOCAL_USER_LISTED;
         pin_answer = -ENOENT;
         add_answer = 0;
@@ -170,15 +174,15 @@ static void test_identity(void **state)
 
 static int judge(const char *listed, const char *identity, const char *name, const char *reason)
 {
-        local_user account = { 0 };
         kratos_login login = { 0 };
         const char *told = "";
         int r;
 
-        snprintf(account.identity, sizeof(account.identity), "%s", listed);
+        list_answer = LOCAL_USER_LISTED;
+        snprintf(listed_identity, sizeof(listed_identity), "%s", listed);
         snprintf(login.identity, sizeof(login.identity), "%s", identity);
         snprintf(login.posix_name, sizeof(login.posix_name), "%s", name);
-        r = account_accept(&all, "alice", &account, &login, &told);
+        r = account_accept(&all, "alice", &login, &told);
         if (r > 0)
                 assert_string_equal(told, reason);
         return r;
@@ -197,6 +201,21 @@ static void test_rule_2_listed_identity(void **state)
         assert_int_equal(standings, 2);
         standing_answer = -EROFS;
         assert_int_equal(judge(UUID, UUID, "", ""), -EROFS);
+}
+
+/* Whose a name is counts at the end of the login, and not at its beginning. */
+static void test_rule_2_unlisted_meanwhile(void **state)
+{
+        kratos_login login = { .identity = UUID };
+        const char *told = "";
+
+        (void)state;
+        list_answer = LOCAL_USER_UNLISTED;
+        assert_int_equal(account_accept(&all, "alice", &login, &told), VERDICT_NOT_ALLOWED);
+        assert_string_equal(told, "account-ended");
+        assert_int_equal(standings, 0);
+        list_answer = -EACCES;
+        assert_int_equal(account_accept(&all, "alice", &login, &told), -EACCES);
 }
 
 /* A line with "-": the identity with that name, and from then on no other. */
@@ -239,6 +258,7 @@ int main(void)
                 TEST(test_rule_10_names),
                 TEST(test_identity),
                 TEST(test_rule_2_listed_identity),
+                TEST(test_rule_2_unlisted_meanwhile),
                 TEST(test_rule_31_pinned_identity),
                 TEST(test_pins_that_cannot_be_made),
         };

@@ -19,7 +19,8 @@
 
 static const identity_traits no_traits = { 0 };
 static const identity_traits by_name = { .user_name = "/traits/username" };
-static const identity_traits by_mail = { .user_name = "/traits/email", .strip_domain = "example.org" };
+static const identity_traits by_mail = { .user_name = "/traits/email",
+        .strip_domain = "example.org" };
 
 static int read_bytes(
         const char *body, size_t size, const identity_traits *traits, kratos_identity *ret)

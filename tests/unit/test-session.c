@@ -169,7 +169,7 @@ static int open_one(scene *s)
         int lifeline = -1;
 
         assert_int_equal(sessions_grant(s->sessions, &stored, LOGIN, HOUR_USEC), 0);
-        assert_int_equal(sessions_open(s->sessions, "alice", LOGIN, "", id, &lifeline), 0);
+        assert_int_equal(sessions_open(s->sessions, "alice", "", LOGIN, "", id, &lifeline), 0);
         assert_string_equal(id, ONE);
         assert_int_equal(stored.state, ROW_OPEN);
         return lifeline;
