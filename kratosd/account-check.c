@@ -222,7 +222,7 @@ static int ask(account_check *check)
 {
         uint64_t timeout = kratos_config(check->accounts->kratos)->timeout_usec;
 
-        return kratos_admin_get_identity(check->accounts->kratos, check->identity,
+        return kratos_admin_get_identity(check->accounts->kratos, check->identity, true,
                 timeout < WAIT_MAX_USEC ? timeout : WAIT_MAX_USEC, on_identity, check,
                 &check->call);
 }

@@ -218,7 +218,7 @@ int call_start(kratos_call *call, kratos_call **ret)
 {
         int r = call_attempt(call);
 
-        if (r == -EBUSY && call->lane == HTTP_LOGINS &&
+        if (r == -EBUSY && call->lane == HTTP_LOGINS && call->state == &call->kratos->public &&
                 call->state->held_back++ % PROBE_EVERY == 0) {
                 call->probes = true;
                 r = call_attempt(call);

@@ -22,8 +22,8 @@ typedef struct http_request http_request;
 /* Likewise for a list of a person's sessions, of some 1.5 KiB each. */
 #define HTTP_LIST_MAX (1024 * 1024)
 
-/* Requests that wait for each other, and for no others: those of logins, and all that nobody's
- * login waits for. */
+/* Requests that wait for each other, and for no others: those that a login or an account check
+ * waits for, and all others. */
 enum http_lane {
         HTTP_LOGINS,
         HTTP_BACKGROUND,

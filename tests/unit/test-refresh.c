@@ -59,11 +59,12 @@ int kratos_admin_get_identities(kratos *k, const char (*ids)[UUID_LENGTH + 1], s
         return 0;
 }
 
-int kratos_admin_get_identity(kratos *k, const char *identity, uint64_t deadline_usec,
+int kratos_admin_get_identity(kratos *k, const char *identity, bool urgent, uint64_t deadline_usec,
         kratos_identity_done_handler done, void *userdata, kratos_call **ret)
 {
         (void)k;
         assert_true(deadline_usec > 0);
+        assert_false(urgent);
         current = (kratos_call){ .n_ids = 1, .one = done, .userdata = userdata };
         snprintf(current.ids[0], sizeof(current.ids[0]), "%s", identity);
         n_ones++;
