@@ -236,8 +236,7 @@ static void test_rule_41_unreachable(void **state)
 /* What is wrong with one identity's answer keeps nobody else from being asked about. */
 static void test_rule_18_bad_answer_of_one(void **state)
 {
-        static const int outcomes[] = { KRATOS_BAD_ANSWER, KRATOS_REFUSED, KRATOS_FORBIDDEN,
-                KRATOS_NO_SUCH_PATH };
+        static const int outcomes[] = { KRATOS_REFUSED, KRATOS_FORBIDDEN, KRATOS_NO_SUCH_PATH };
 
         (void)state;
         adopt_quietly(BOB, "{\"name\":\"bob\"}");
@@ -291,6 +290,24 @@ static void put_standing(bool active, int64_t checked)
         const standing last = { .active = active, .checked = checked };
 
         assert_int_equal(store_put_standing(people, ALICE, &last), 0);
+}
+
+/* Nobody outlives being disabled by a record that cannot be read; and nobody else's is meant. */
+static void test_rule_5_unreadable_record(void **state)
+{
+        (void)state;
+        adopt_quietly(BOB, "{\"name\":\"bob\"}");
+        now_sec += 61;
+        assert_int_equal(check_asked("alice", KRATOS_BAD_ANSWER, NULL, false), VERDICT_UNAVAILABLE);
+        assert_string_equal(reason, "kratos-bad-answer");
+        assert_true(is_known("alice"));
+        assert_int_equal(check_asked("bob", KRATOS_OK, "{\"name\":\"bob\"}", true), 0);
+        /* Nor is it remembered: the next answer counts. */
+        assert_int_equal(check_asked("alice", KRATOS_OK, DOCUMENT, true), 0);
+        /* Who is known to be disabled stays so. */
+        now_sec += 61;
+        put_standing(false, now_sec - 61);
+        assert_int_equal(check_asked("alice", KRATOS_BAD_ANSWER, NULL, false), VERDICT_DISABLED);
 }
 
 /* A clock that was ahead once gives nobody more time than MaxStaleSec=. */
@@ -448,6 +465,7 @@ int main(void)
                 TEST(test_rule_5_inactive),
                 TEST(test_rule_41_unreachable),
                 TEST(test_rule_18_bad_answer_of_one),
+                TEST(test_rule_5_unreadable_record),
                 TEST(test_too_stale),
                 TEST(test_stale_of_nothing),
                 TEST(test_rule_23_wrong_clock),
