@@ -52,6 +52,7 @@ typedef struct http_ask {
 
 enum http_result {
         HTTP_ANSWERED = 0, /* a whole response: status and body are set */
+        HTTP_NOT_BEGUN,    /* its turn did not come in time: that says nothing of the server */
         HTTP_NOT_SENT,     /* no connection: the server has not seen the request */
         HTTP_BROKEN,       /* sent, in part at least, but no whole response came back in time */
         HTTP_TOO_LARGE,    /* answered, with more than body_max: what it says is not known */

@@ -233,6 +233,16 @@ static void test_rule_41_unreachable(void **state)
         answer(KRATOS_OK, DOCUMENT, true);
 }
 
+/* A turn that did not come in time is no silence of Kratos's: the next one asks. */
+static void test_rule_18_too_busy_to_ask(void **state)
+{
+        (void)state;
+        now_sec += 61;
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(check_asked("alice", KRATOS_NOT_ASKED, NULL, false), 0);
+        assert_int_equal(check_asked("alice", KRATOS_OK, DOCUMENT, false), VERDICT_DISABLED);
+}
+
 /* What is wrong with one identity's answer keeps nobody else from being asked about. */
 static void test_rule_18_bad_answer_of_one(void **state)
 {
@@ -464,6 +474,7 @@ int main(void)
                 TEST(test_fresh_of_nothing),
                 TEST(test_rule_5_inactive),
                 TEST(test_rule_41_unreachable),
+                TEST(test_rule_18_too_busy_to_ask),
                 TEST(test_rule_18_bad_answer_of_one),
                 TEST(test_rule_5_unreadable_record),
                 TEST(test_too_stale),

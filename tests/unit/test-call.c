@@ -146,6 +146,31 @@ static void test_rate_limit(void **state)
         assert_int_equal(n_asked, 1);
 }
 
+/* What waited here too long is told of no server, and not asked of another one. */
+static void test_rule_18_too_busy_to_ask(void **state)
+{
+        (void)state;
+        asker->admin.unreachable = true;
+        get_identity(true);
+        end_request(HTTP_NOT_BEGUN, 0);
+        assert_int_equal(ended, KRATOS_NOT_ASKED);
+        assert_false(kratos_is_silent(ended));
+        assert_int_equal(n_asked, 1);
+        assert_true(asker->admin.unreachable);
+        get_identity(true);
+        assert_ptr_equal(asked.server, &configuration.admin.urls[0]);
+        end_request(HTTP_ANSWERED, 400);
+        assert_false(asker->admin.unreachable);
+
+        get_identity(true);
+        end_request(HTTP_NOT_SENT, 0);
+        assert_ptr_equal(asked.server, &configuration.admin.urls[1]);
+        end_request(HTTP_NOT_SENT, 0);
+        assert_int_equal(ended, KRATOS_UNREACHABLE);
+        assert_true(asker->admin.unreachable);
+        assert_true(asker->admin.down_until[0] > 0);
+}
+
 #define WITH_ASKER(test) cmocka_unit_test_setup_teardown(test, make_asker, end_asker)
 
 int main(void)
@@ -153,6 +178,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 WITH_ASKER(test_rule_18_lanes),
                 WITH_ASKER(test_rate_limit),
+                WITH_ASKER(test_rule_18_too_busy_to_ask),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
