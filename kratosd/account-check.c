@@ -23,6 +23,7 @@ struct account_check {
         char identity[UUID_LENGTH + 1];
         int fault;         /* -errno: whose the name is cannot be known */
         bool has_answered; /* Kratos, and what it said: it counts even if it cannot be stored */
+        bool bad_answer;   /* it did, with what is no identity */
         standing answer;
         kratos_call *call;
         account_checked done;
@@ -141,6 +142,9 @@ static int decide(account_check *check, refusal *ret)
         if (r == 0 && !last.active)
                 return refuse(
                         ret, VERDICT_DISABLED, "identity-inactive", "Your account is disabled.");
+        if (check->bad_answer)
+                return refuse(ret, VERDICT_UNAVAILABLE, kratos_outcome_reason(KRATOS_BAD_ANSWER),
+                        "Your account cannot be checked now. Ask your administrator.");
         if (!check->has_answered && (r == 0 ? is_stale(check->accounts, &last)
                                             : kratos_has_admin(check->accounts->kratos)))
                 return refuse(ret, VERDICT_UNAVAILABLE, "too-stale",
@@ -186,6 +190,8 @@ static int note(account_check *check, int outcome, const kratos_identity *identi
         return store_put_standing(s, check->identity, &check->answer);
 }
 
+/* An answer that cannot be read ends nobody's account, and lets nobody in: people can make their
+ * own record one, by traits too large to take, and would outlive being disabled by it. */
 static void on_identity(int outcome, const kratos_identity *identity, void *userdata)
 {
         account_check *check = userdata;
@@ -194,6 +200,8 @@ static void on_identity(int outcome, const kratos_identity *identity, void *user
         check->call = NULL;
         if (outcome == KRATOS_OK || outcome == KRATOS_NOT_FOUND)
                 r = note(check, outcome, identity);
+        else if (outcome == KRATOS_BAD_ANSWER)
+                check->bad_answer = true;
         else if (kratos_is_silent(outcome))
                 check->accounts->silent_until = boottime_usec() + SILENCE_USEC;
         if (r < 0)
@@ -222,7 +230,7 @@ static int ask(account_check *check)
 {
         uint64_t timeout = kratos_config(check->accounts->kratos)->timeout_usec;
 
-        return kratos_admin_get_identity(check->accounts->kratos, check->identity,
+        return kratos_admin_get_identity(check->accounts->kratos, check->identity, true,
                 timeout < WAIT_MAX_USEC ? timeout : WAIT_MAX_USEC, on_identity, check,
                 &check->call);
 }

@@ -2,7 +2,8 @@
  * An account check: PAM's account phase. It asks whether a name of ours may be used here now, which
  * is all that stands between a public key and a shell. What is known of the identity may be
  * [Access] FreshSec= old; else Kratos is asked, and where it does not answer, what is known counts
- * for MaxStaleSec=. A check belongs to whoever began it, until it has called back or is cancelled.
+ * for MaxStaleSec=; where its answer cannot be read, nothing does. A check belongs to whoever began
+ * it, until it has called back or is cancelled.
  */
 #pragma once
 

@@ -20,6 +20,8 @@ const char *kratos_outcome_reason(int outcome)
         switch (outcome) {
         case KRATOS_UNREACHABLE:
                 return "kratos-unreachable";
+        case KRATOS_NOT_ASKED:
+                return "kratos-busy";
         case KRATOS_NO_ANSWER:
                 return "kratos-timeout";
         case KRATOS_RATE_LIMITED:

@@ -31,6 +31,7 @@ enum kratos_outcome {
         KRATOS_NO_ANSWER,   /* sent, but nothing whole came back in time: it may have had its effect
                              */
         KRATOS_UNREACHABLE, /* nothing was sent */
+        KRATOS_NOT_ASKED,   /* its turn did not come in time here: that says nothing of Kratos */
 };
 
 /* The reason code (doc/journal.md) for an outcome that decides nothing; an -errno is a fault of

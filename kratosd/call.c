@@ -76,6 +76,8 @@ static void note_reachable(kratos_call *call, bool reachable, const char *error)
 
 static int outcome_of(const http_answer *answer)
 {
+        if (answer->result == HTTP_NOT_BEGUN)
+                return KRATOS_NOT_ASKED;
         if (answer->result == HTTP_NOT_SENT)
                 return KRATOS_UNREACHABLE;
         if (answer->result == HTTP_TOO_LARGE)
@@ -106,6 +108,8 @@ static void note_state(kratos_call *call, const http_answer *answer, int outcome
 
         bool down = answer->result == HTTP_NOT_SENT || answer->result == HTTP_BROKEN;
 
+        if (outcome == KRATOS_NOT_ASKED)
+                return;
         state->down_until[call->server] = down ? now_usec() + DOWN_USEC : 0;
         if (outcome == KRATOS_RATE_LIMITED)
                 state->quiet_until[call->server] =
@@ -125,7 +129,8 @@ static void on_answer(const http_answer *answer, void *userdata)
                 TAKE_PTR(call);
                 return;
         }
-        note_reachable(call, outcome != KRATOS_UNREACHABLE, answer->error);
+        if (outcome != KRATOS_NOT_ASKED)
+                note_reachable(call, outcome != KRATOS_UNREACHABLE, answer->error);
         if (!call->finish(call, outcome, answer))
                 TAKE_PTR(call);
 }
@@ -218,7 +223,7 @@ int call_start(kratos_call *call, kratos_call **ret)
 {
         int r = call_attempt(call);
 
-        if (r == -EBUSY && call->lane == HTTP_LOGINS &&
+        if (r == -EBUSY && call->lane == HTTP_LOGINS && call->state == &call->kratos->public &&
                 call->state->held_back++ % PROBE_EVERY == 0) {
                 call->probes = true;
                 r = call_attempt(call);

@@ -246,6 +246,8 @@ static enum http_result result_of(const http_request *request, CURLcode code, lo
 {
         if (code == CURLE_OK)
                 return HTTP_ANSWERED;
+        if (!request->begun)
+                return HTTP_NOT_BEGUN;
         if (request->stale)
                 return HTTP_STALE;
         if (request->too_large)

@@ -16,8 +16,9 @@ struct http_request {
         enum http_lane lane;
         lane_place place;
         uint64_t deadline; /* CLOCK_MONOTONIC, microseconds */
+        uint64_t latest;   /* not begun after it, likewise */
         bool fresh;        /* wants a connection of its own */
-        bool begun;        /* libcurl has it */
+        bool begun;        /* libcurl has it, or had it */
         CURL *easy;
         struct curl_slist *headers;
         secret *response;

@@ -17,6 +17,9 @@
  * a time it serves more logins than with all of them. */
 #define LOGINS_WIDTH 8
 #define BACKGROUND_WIDTH 4
+/* What has less than this part of its time left when its turn comes is not begun: a server that
+ * could not answer that soon would be taken for one that does not answer. */
+#define LEAST_PART 8
 
 struct http {
         sd_event *event;
@@ -107,20 +110,30 @@ static void admit_lane(http *h, lane *l, uint64_t now)
         while ((place = lane_next(l, now))) {
                 http_request *request = REQUEST_AT(place);
 
-                if (request->deadline <= now || begin(h, request, now) < 0)
+                if (begin(h, request, now) < 0)
                         finish(request, CURLE_OPERATION_TIMEDOUT);
         }
 }
 
-/* Ends what has waited for too long: its turn may come too late for anybody to be told. */
-static void expire(lane *l, uint64_t now)
+/* The one of those that wait whose time is over first, or NULL. */
+static http_request *first_to_expire(const lane *l)
 {
-        lane_place *place = TAILQ_FIRST(&l->waiting);
+        http_request *first = NULL;
+        lane_place *place;
 
-        while (place && REQUEST_AT(place)->deadline <= now) {
-                finish(REQUEST_AT(place), CURLE_OPERATION_TIMEDOUT);
-                place = TAILQ_FIRST(&l->waiting);
-        }
+        TAILQ_FOREACH (place, &l->waiting, places)
+                if (!first || REQUEST_AT(place)->latest < first->latest)
+                        first = REQUEST_AT(place);
+        return first;
+}
+
+/* Ends what has waited for too long, wherever it stands. Who is told may start or cancel others. */
+static void expire(const lane *l, uint64_t now)
+{
+        http_request *first;
+
+        while ((first = first_to_expire(l)) && first->latest <= now)
+                finish(first, CURLE_OPERATION_TIMEDOUT);
 }
 
 static void admit(http *h)
@@ -129,13 +142,13 @@ static void admit(http *h)
 
         for (size_t i = 0; i < HTTP_LANES; i++) {
                 lane *l = &h->lanes[i];
-                const lane_place *first;
+                const http_request *first;
 
                 expire(l, now);
                 admit_lane(h, l, now);
-                first = TAILQ_FIRST(&l->waiting);
-                if (first && REQUEST_AT(first)->deadline < wake)
-                        wake = REQUEST_AT(first)->deadline;
+                first = first_to_expire(l);
+                if (first && first->latest < wake)
+                        wake = first->latest;
                 if (lane_wake(l) < wake)
                         wake = lane_wake(l);
         }
@@ -367,6 +380,7 @@ int http_start(http *h, const http_ask *ask, http_done done, void *userdata, htt
         request->done = done;
         request->userdata = userdata;
         request->deadline = now + ask->deadline_usec;
+        request->latest = request->deadline - ask->deadline_usec / LEAST_PART;
         LIST_INSERT_HEAD(&h->requests, request, requests);
         first = TAILQ_EMPTY(&l->waiting);
         lane_enter(l, &request->place);

@@ -22,8 +22,8 @@ typedef struct http_request http_request;
 /* Likewise for a list of a person's sessions, of some 1.5 KiB each. */
 #define HTTP_LIST_MAX (1024 * 1024)
 
-/* Requests that wait for each other, and for no others: those of logins, and all that nobody's
- * login waits for. */
+/* Requests that wait for each other, and for no others: those that a login or an account check
+ * waits for, and all others. */
 enum http_lane {
         HTTP_LOGINS,
         HTTP_BACKGROUND,
@@ -52,6 +52,7 @@ typedef struct http_ask {
 
 enum http_result {
         HTTP_ANSWERED = 0, /* a whole response: status and body are set */
+        HTTP_NOT_BEGUN,    /* its turn did not come in time: that says nothing of the server */
         HTTP_NOT_SENT,     /* no connection: the server has not seen the request */
         HTTP_BROKEN,       /* sent, in part at least, but no whole response came back in time */
         HTTP_TOO_LARGE,    /* answered, with more than body_max: what it says is not known */

@@ -69,7 +69,7 @@ static bool finish_identity(kratos_call *call, int outcome, const http_answer *a
         return true;
 }
 
-int kratos_admin_get_identity(kratos *k, const char *identity, uint64_t deadline_usec,
+int kratos_admin_get_identity(kratos *k, const char *identity, bool urgent, uint64_t deadline_usec,
         kratos_identity_done_handler done, void *userdata, kratos_call **ret)
 {
         _cleanup_call_ kratos_call *call = NULL;
@@ -83,6 +83,7 @@ int kratos_admin_get_identity(kratos *k, const char *identity, uint64_t deadline
         if (r < 0)
                 return r;
         snprintf(call->session, sizeof(call->session), "%s", identity);
+        call->lane = urgent ? HTTP_LOGINS : HTTP_BACKGROUND;
         call->finish = finish_identity;
         call->then.identity = done;
         call->userdata = userdata;

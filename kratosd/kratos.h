@@ -85,11 +85,12 @@ int kratos_find_session(kratos *k, const secret *token, const char *nonce, const
 int kratos_delete_session(kratos *k, const secret *token, const char *session, kratos_done done,
         void *userdata, kratos_call **ret);
 
-/* Asks for an identity by its id, on the admin API. KRATOS_OK with it, which is the callback's only
- * while it runs; KRATOS_NOT_FOUND: Kratos's own word that there is no such identity (rule 41). */
+/* Asks for an identity by its id, on the admin API; urgent where somebody waits for it. KRATOS_OK
+ * with it, which is the callback's only while it runs; KRATOS_NOT_FOUND: Kratos's own word that
+ * there is no such identity (rule 41). */
 typedef void (*kratos_identity_done_handler)(
         int outcome, const kratos_identity *identity, void *userdata);
-int kratos_admin_get_identity(kratos *k, const char *identity, uint64_t deadline_usec,
+int kratos_admin_get_identity(kratos *k, const char *identity, bool urgent, uint64_t deadline_usec,
         kratos_identity_done_handler done, void *userdata, kratos_call **ret);
 
 /* For one identity of a list; anything but 0 ends the call with it as the outcome. */

@@ -169,11 +169,13 @@ static int64_t time_left(const login *l)
 
 static void post(login *l);
 
-/* Kratos says nothing about the person. That it wants to be left alone is final all the same: a
- * stranger can bring that about by guessing, and must not open a fallback by it. */
+/* Kratos says nothing about the person. That it wants to be left alone, or that too many wait here
+ * to ask it, is final all the same: a stranger can bring that about by guessing, and must not open
+ * a fallback by it. */
 static void refuse_outcome(login *l, int outcome)
 {
-        int verdict = outcome == KRATOS_RATE_LIMITED ? VERDICT_THROTTLED : VERDICT_UNAVAILABLE;
+        bool busy = outcome == KRATOS_RATE_LIMITED || outcome == KRATOS_NOT_ASKED;
+        int verdict = busy ? VERDICT_THROTTLED : VERDICT_UNAVAILABLE;
 
         login_refuse(l, verdict, kratos_outcome_reason(outcome));
 }
@@ -202,7 +204,7 @@ static void on_flow(int outcome, const kratos_flow *flow, int64_t begun, void *u
                 return;
         if (outcome == KRATOS_OK)
                 post(l);
-        else if (l->adopted)
+        else if (l->adopted && time_left(l) > 0)
                 login_go_on(l); /* that fetch had less time than this login has */
         else if (outcome < 0)
                 login_refuse(l, outcome, "internal-fault");

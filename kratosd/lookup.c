@@ -255,7 +255,7 @@ static void on_identities(int outcome, void *userdata)
                 r = take(q);
         else if (kratos_is_silent(outcome))
                 l->silent_until = boottime_usec() + SILENCE_USEC;
-        else if (outcome > 0)
+        else if (outcome > 0 && outcome != KRATOS_NOT_ASKED)
                 remember(l, q->name);
         if (r < 0)
                 log_message(LOG_ERR, "%s cannot be looked up: %s", q->name, strerror(-r));

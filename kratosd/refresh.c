@@ -132,7 +132,7 @@ static void ask_next(round *r)
         if (r->asked == r->n_ids)
                 return go_on(r);
         if (kratos_admin_get_identity(
-                    r->owner->kratos, r->ids[r->asked], ONE_USEC, on_one, r, &r->call) < 0)
+                    r->owner->kratos, r->ids[r->asked], false, ONE_USEC, on_one, r, &r->call) < 0)
                 retry(r);
 }
 

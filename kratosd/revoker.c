@@ -104,7 +104,8 @@ void revoker_confirmed(job *j)
  * be this row's own fault, and must not hold up the others. */
 static bool is_outage(int outcome)
 {
-        return outcome == KRATOS_UNREACHABLE || outcome == KRATOS_RATE_LIMITED || outcome < 0;
+        return outcome == KRATOS_UNREACHABLE || outcome == KRATOS_RATE_LIMITED ||
+               outcome == KRATOS_NOT_ASKED || outcome < 0;
 }
 
 static void postpone(job *j, int outcome)

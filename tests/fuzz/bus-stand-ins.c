@@ -488,7 +488,7 @@ static int kratos_begin(kratos_call **ret)
         require(c && sd_event_add_defer(event, &c->turn, on_turn, c) >= 0);
         /* OK far more often than each of the others. */
         c->outcome = (int)take(32);
-        if (c->outcome > KRATOS_UNREACHABLE)
+        if (c->outcome > KRATOS_NOT_ASKED)
                 c->outcome = KRATOS_OK;
         *ret = c;
         return 0;

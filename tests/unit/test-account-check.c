@@ -36,10 +36,11 @@ kratos_call *kratos_cancel(kratos_call *call)
         return NULL;
 }
 
-int kratos_admin_get_identity(kratos *k, const char *identity, uint64_t deadline_usec,
+int kratos_admin_get_identity(kratos *k, const char *identity, bool urgent, uint64_t deadline_usec,
         kratos_identity_done_handler done, void *userdata, kratos_call **ret)
 {
         (void)k;
+        assert_true(urgent); /* behind no look-ups */
         if (ask_answer < 0)
                 return ask_answer;
         asked = (struct kratos_call){
@@ -232,11 +233,20 @@ static void test_rule_41_unreachable(void **state)
         answer(KRATOS_OK, DOCUMENT, true);
 }
 
+/* A turn that did not come in time is no silence of Kratos's: the next one asks. */
+static void test_rule_18_too_busy_to_ask(void **state)
+{
+        (void)state;
+        now_sec += 61;
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(check_asked("alice", KRATOS_NOT_ASKED, NULL, false), 0);
+        assert_int_equal(check_asked("alice", KRATOS_OK, DOCUMENT, false), VERDICT_DISABLED);
+}
+
 /* What is wrong with one identity's answer keeps nobody else from being asked about. */
 static void test_rule_18_bad_answer_of_one(void **state)
 {
-        static const int outcomes[] = { KRATOS_BAD_ANSWER, KRATOS_REFUSED, KRATOS_FORBIDDEN,
-                KRATOS_NO_SUCH_PATH };
+        static const int outcomes[] = { KRATOS_REFUSED, KRATOS_FORBIDDEN, KRATOS_NO_SUCH_PATH };
 
         (void)state;
         adopt_quietly(BOB, "{\"name\":\"bob\"}");
@@ -290,6 +300,24 @@ static void put_standing(bool active, int64_t checked)
         const standing last = { .active = active, .checked = checked };
 
         assert_int_equal(store_put_standing(people, ALICE, &last), 0);
+}
+
+/* Nobody outlives being disabled by a record that cannot be read; and nobody else's is meant. */
+static void test_rule_5_unreadable_record(void **state)
+{
+        (void)state;
+        adopt_quietly(BOB, "{\"name\":\"bob\"}");
+        now_sec += 61;
+        assert_int_equal(check_asked("alice", KRATOS_BAD_ANSWER, NULL, false), VERDICT_UNAVAILABLE);
+        assert_string_equal(reason, "kratos-bad-answer");
+        assert_true(is_known("alice"));
+        assert_int_equal(check_asked("bob", KRATOS_OK, "{\"name\":\"bob\"}", true), 0);
+        /* Nor is it remembered: the next answer counts. */
+        assert_int_equal(check_asked("alice", KRATOS_OK, DOCUMENT, true), 0);
+        /* Who is known to be disabled stays so. */
+        now_sec += 61;
+        put_standing(false, now_sec - 61);
+        assert_int_equal(check_asked("alice", KRATOS_BAD_ANSWER, NULL, false), VERDICT_DISABLED);
 }
 
 /* A clock that was ahead once gives nobody more time than MaxStaleSec=. */
@@ -446,7 +474,9 @@ int main(void)
                 TEST(test_fresh_of_nothing),
                 TEST(test_rule_5_inactive),
                 TEST(test_rule_41_unreachable),
+                TEST(test_rule_18_too_busy_to_ask),
                 TEST(test_rule_18_bad_answer_of_one),
+                TEST(test_rule_5_unreadable_record),
                 TEST(test_too_stale),
                 TEST(test_stale_of_nothing),
                 TEST(test_rule_23_wrong_clock),

@@ -157,6 +157,7 @@ static void test_reasons(void **state)
 {
         (void)state;
         assert_string_equal(kratos_outcome_reason(KRATOS_UNREACHABLE), "kratos-unreachable");
+        assert_string_equal(kratos_outcome_reason(KRATOS_NOT_ASKED), "kratos-busy");
         assert_string_equal(kratos_outcome_reason(KRATOS_NO_ANSWER), "kratos-timeout");
         assert_string_equal(kratos_outcome_reason(KRATOS_RATE_LIMITED), "kratos-rate-limited");
         assert_string_equal(kratos_outcome_reason(KRATOS_BAD_ANSWER), "kratos-bad-answer");

@@ -25,7 +25,7 @@ static void test_rule_29_ids(void **state)
                 char list[2][UUID_LENGTH + 1] = { UUID };
 
                 assert_int_equal(
-                        kratos_admin_get_identity(NULL, ids[i], 1000000, NULL, NULL, &call),
+                        kratos_admin_get_identity(NULL, ids[i], false, 1000000, NULL, NULL, &call),
                         -EINVAL);
                 strncpy(list[1], ids[i], UUID_LENGTH);
                 if (strcmp(list[1], UUID) == 0)

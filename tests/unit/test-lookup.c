@@ -326,6 +326,19 @@ static void test_rule_17_silence(void **state)
         assert_true(is_asked("alice"));
 }
 
+/* A turn that did not come in time says nothing of Kratos, nor of the name. */
+static void test_rule_18_too_busy_to_ask(void **state)
+{
+        static const char *const others[] = { "bob", "carol", "dave" };
+
+        (void)state;
+        for (unsigned i = 0; i < 3; i++) {
+                assert_true(is_asked("alice"));
+                finish(LAST_CALL, KRATOS_NOT_ASKED);
+                assert_true(ask_for_nobody(others[i]));
+        }
+}
+
 /* An answer that is no good says nothing of other names; and the name is not asked for at once. */
 static void test_rule_18_bad_answer_of_one(void **state)
 {
@@ -473,6 +486,7 @@ int main(void)
                 TEST(test_rule_18_requests_are_limited),
                 TEST(test_rule_17_silence),
                 TEST(test_rule_18_bad_answer_of_one),
+                TEST(test_rule_18_too_busy_to_ask),
                 TEST(test_rule_31_identifier_of_another),
                 TEST(test_rule_31_several_claim_it),
                 TEST(test_rule_31_many_claim_it),
