@@ -1,8 +1,8 @@
 /*
  * The bus interface between pam_kratos.so and kratosd: its names, its error names, and the limits
- * and deadlines on which both sides agree. Nothing here is owned or freed. The same interface, as
- * documentation for people and tools, is in doc/org.kratosd1.Manager.xml and
- * doc/org.kratosd1.User.xml.
+ * and deadlines on which both sides agree; and what of the user database the module knows. Nothing
+ * here is owned or freed. The same interface, as documentation for people and tools, is in
+ * doc/org.kratosd1.Manager.xml and doc/org.kratosd1.User.xml.
  */
 #pragma once
 
@@ -23,6 +23,17 @@
 #define USER_NAME "org.kratosd1.User"
 #define USER_PATH "/org/kratosd1/User"
 #define USER_INTERFACE "org.kratosd1.User"
+
+/* The user database, which answers without the bus: its socket, the provider's name, which callers
+ * must give, the call for a user's name that is valid, and the error that says that the name is not
+ * ours, as the first member of an answer. */
+#define USERDB_SOCKET "/run/kratosd/userdb"
+#define USERDB_SERVICE "org.kratosd1"
+#define USERDB_INTERFACE "io.systemd.UserDatabase"
+#define USERDB_NO_RECORD_FOUND USERDB_INTERFACE ".NoRecordFound"
+#define USERDB_CALL                                                                                \
+        "{\"method\":\"" USERDB_INTERFACE ".GetUserRecord\",\"parameters\":{\"userName\":"         \
+        "\"%s\",\"service\":\"" USERDB_SERVICE "\"}}"
 
 /* The errors that a method can answer, and no others. pam_kratos/result.c maps each to a PAM code.
  */

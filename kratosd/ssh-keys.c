@@ -18,10 +18,6 @@
 /* What an answer may be: a document's keys and what JSON adds. */
 #define ANSWER_SIZE_MAX (1024 * 1024)
 
-#define CALL                                                                                       \
-        "{\"method\":\"io.systemd.UserDatabase.GetUserRecord\",\"parameters\":{\"userName\":"      \
-        "\"%s\",\"service\":\"" USERDB_SERVICE "\"}}"
-
 static int dial(int *ret_fd)
 {
         static const struct sockaddr_un address = { .sun_family = AF_UNIX,
@@ -80,7 +76,7 @@ static int print_keys(const char *answer, size_t size)
 static int ask(const char *name)
 {
         _cleanup_free_ char *answer = malloc(ANSWER_SIZE_MAX);
-        char call[sizeof(CALL) + USER_NAME_MAX];
+        char call[sizeof(USERDB_CALL) + USER_NAME_MAX];
         _cleanup_close_ int fd = -1;
         size_t size;
         int r;
@@ -90,7 +86,7 @@ static int ask(const char *name)
         r = dial(&fd);
         if (r < 0)
                 return r;
-        size = (size_t)snprintf(call, sizeof(call), CALL, name) + 1;
+        size = (size_t)snprintf(call, sizeof(call), USERDB_CALL, name) + 1;
         if (send(fd, call, size, MSG_NOSIGNAL) != (ssize_t)size)
                 return -EIO;
         r = receive(fd, answer, &size);

@@ -11,12 +11,10 @@
 #include "userdb-replies.h"
 #include "varlink.h"
 
-#define INTERFACE "io.systemd.UserDatabase"
-#define NO_RECORD_FOUND INTERFACE ".NoRecordFound"
-#define BAD_SERVICE INTERFACE ".BadService"
-#define SERVICE_NOT_AVAILABLE INTERFACE ".ServiceNotAvailable"
-#define CONFLICTING_RECORD_FOUND INTERFACE ".ConflictingRecordFound"
-#define ENUMERATION_NOT_SUPPORTED INTERFACE ".EnumerationNotSupported"
+#define BAD_SERVICE USERDB_INTERFACE ".BadService"
+#define SERVICE_NOT_AVAILABLE USERDB_INTERFACE ".ServiceNotAvailable"
+#define CONFLICTING_RECORD_FOUND USERDB_INTERFACE ".ConflictingRecordFound"
+#define ENUMERATION_NOT_SUPPORTED USERDB_INTERFACE ".EnumerationNotSupported"
 
 static const char description[] =
         "# Users, groups and memberships, as systemd's USER_GROUP_API describes them.\n"
@@ -43,7 +41,7 @@ static const char description[] =
 
 static const list_words words = {
         .service = USERDB_SERVICE,
-        .none = NO_RECORD_FOUND,
+        .none = USERDB_NO_RECORD_FOUND,
         .failed = SERVICE_NOT_AVAILABLE,
 };
 
@@ -138,7 +136,7 @@ static bool read_query(
         else if (!service || strcmp(service, USERDB_SERVICE) != 0)
                 varlink_error(call, BAD_SERVICE);
         else if (nobody || (ret->user[0] && name_is_reserved(ret->user)))
-                varlink_error(call, NO_RECORD_FOUND);
+                varlink_error(call, USERDB_NO_RECORD_FOUND);
         else
                 return true;
         return false;
@@ -152,7 +150,7 @@ static bool may_enumerate(const userdb *u, const varlink_call *call)
 /* The error for a look-up in the directory that found nothing, or nothing that may be told. */
 static const char *error_of(int r)
 {
-        return r < 0 ? SERVICE_NOT_AVAILABLE : NO_RECORD_FOUND;
+        return r < 0 ? SERVICE_NOT_AVAILABLE : USERDB_NO_RECORD_FOUND;
 }
 
 /* A reply that may be sent again, and for how long. */
@@ -224,9 +222,10 @@ static void answer_user(
         varlink_call *call, const query *asked, const directory_user *user, keepable *k)
 {
         if (!user_is_tellable(user) || (asked->user[0] && strcmp(asked->user, user->name) != 0))
-                varlink_error(call, NO_RECORD_FOUND);
+                varlink_error(call, USERDB_NO_RECORD_FOUND);
         else if (asked->has_number && asked->number != user->uid)
-                varlink_error(call, asked->user[0] ? CONFLICTING_RECORD_FOUND : NO_RECORD_FOUND);
+                varlink_error(
+                        call, asked->user[0] ? CONFLICTING_RECORD_FOUND : USERDB_NO_RECORD_FOUND);
         else
                 reply_user(call, user, k);
 }
@@ -332,9 +331,10 @@ static void answer_group(
 {
         if (!group_is_tellable(group) ||
                 (asked->group[0] && strcmp(asked->group, group->name) != 0))
-                varlink_error(call, NO_RECORD_FOUND);
+                varlink_error(call, USERDB_NO_RECORD_FOUND);
         else if (asked->has_number && asked->number != group->gid)
-                varlink_error(call, asked->group[0] ? CONFLICTING_RECORD_FOUND : NO_RECORD_FOUND);
+                varlink_error(
+                        call, asked->group[0] ? CONFLICTING_RECORD_FOUND : USERDB_NO_RECORD_FOUND);
         else
                 reply_group(call, group, k);
 }
@@ -358,7 +358,7 @@ static void get_group_record(varlink_call *call, json_object *parameters, void *
                 return;
         }
         if (asked.group[0] && name_is_reserved(asked.group)) {
-                varlink_error(call, NO_RECORD_FOUND);
+                varlink_error(call, USERDB_NO_RECORD_FOUND);
                 return;
         }
         k = keepable_begin(u);
@@ -407,7 +407,7 @@ int userdb_new(sd_event *event, varlink_listener *l, directory *d, lookups *k, u
                 .version = VERSION,
                 .url = "https://systemd.io/USER_GROUP_API",
         };
-        static const varlink_interface interface = { INTERFACE, description, methods };
+        static const varlink_interface interface = { USERDB_INTERFACE, description, methods };
         _cleanup_(userdb_freep) userdb *u = NULL;
         int r;
 

@@ -10,19 +10,15 @@
 
 #include <systemd/sd-event.h>
 
+#include "common/interface.h"
 #include "directory.h"
 #include "lookup.h"
 #include "varlink-listener.h"
 
-/* The provider's name, which callers must give. */
-#define USERDB_SERVICE "org.kratosd1"
-/* The socket. systemd/kratosd.service shows it to the system, as the provider of that name. */
-#define USERDB_SOCKET "/run/kratosd/userdb"
-
 typedef struct userdb userdb;
 
-/* Answers from now on, on varlink_listener_new(USERDB_SOCKET, …), which is
- * taken over on success. -errno. */
+/* Answers from now on, on varlink_listener_new(USERDB_SOCKET, …), which is taken over on success;
+ * systemd/kratosd.service shows that socket to the system. -errno. */
 int userdb_new(sd_event *event, varlink_listener *l, directory *d, lookups *k, userdb **ret);
 
 /* To be freed before the directory and the look-ups: calls that still wait are closed. */

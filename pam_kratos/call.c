@@ -12,6 +12,7 @@
 #include "local-users.h"
 #include "login-id.h"
 #include "result.h"
+#include "user-database.h"
 
 static const char *describe(int error)
 {
@@ -190,6 +191,21 @@ static void report(call *c, int r, int code)
                                         : describe(-r));
 }
 
+/* True where kratosd is gone, or says that the user is none of ours. */
+static bool is_disowned(call *c)
+{
+        int r = user_database_ask(c->user, &c->client.left_usec);
+
+        return r == USER_DATABASE_UNKNOWN || r == USER_DATABASE_GONE;
+}
+
+/* True for a user whom this host knows from another directory. Its name service would name our
+ * people too, for it asks kratosd, which may have come between the first question and that. */
+static bool is_elsewhere(call *c)
+{
+        return is_disowned(c) && pam_modutil_getpwnam(c->pamh, c->user) && is_disowned(c);
+}
+
 int call_result(call *c, int r)
 {
         int code = result_code(r, c->client.error);
@@ -208,8 +224,7 @@ int call_result(call *c, int r)
                         c->user);
                 return PAM_USER_UNKNOWN;
         }
-        /* A user whom this host knows without us is another directory's. */
-        if (r == CLIENT_UNREACHABLE && !c->ours && pam_modutil_getpwnam(c->pamh, c->user))
+        if (r == CLIENT_UNREACHABLE && !c->ours && is_elsewhere(c))
                 return PAM_USER_UNKNOWN;
 
         report(c, r, code);

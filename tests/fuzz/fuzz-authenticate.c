@@ -27,8 +27,8 @@ static void check_authenticated(int r)
         if (r == PAM_USER_UNKNOWN && seen.standing == LISTED_FALLBACK)
                 require(seen.unavailable);
         if (r == PAM_USER_UNKNOWN && seen.standing == ABSENT)
-                require(!seen.begun &&
-                        (seen.unknown || (seen.unavailable && seen.known_elsewhere)));
+                require(!seen.begun && (seen.unknown || (seen.unavailable && seen.known_elsewhere &&
+                                                                seen.disowned >= 2)));
         if (seen.standing == UNLISTED || seen.standing == DISTRUSTED)
                 require(r == PAM_USER_UNKNOWN && seen.calls == 0);
         if (seen.standing == BROKEN)
@@ -43,7 +43,7 @@ static void log_in(pam_handle_t *pamh)
 
         seen.granted = seen.account_ok = seen.opened = seen.unknown = seen.unavailable = false;
         seen.begun = false;
-        seen.prompts = seen.calls = 0;
+        seen.prompts = seen.calls = seen.disowned = 0;
         r = pam_sm_authenticate(pamh, 0, argc, arguments);
         check_authenticated(r);
         require(argc < 3 || r != PAM_SUCCESS);

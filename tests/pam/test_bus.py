@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from driving import (
-    BEGIN, GRANTED, HERE, LOGIN, PASSWORD_PROMPT, PROGRAMS, SECOND_LOGIN, WHOLE, Driver, drive,
+    BEGIN, GRANTED, LOGIN, PASSWORD_PROMPT, PROGRAMS, SECOND_LOGIN, WHOLE, Driver, drive,
     error, login, reply, result, spent,
 )  # fmt: skip
 
 from world.bus import SOCKET, Bus
+from world.elsewhere import another_directory
 from world.paths import LOCAL_USERS, WORLD
 
 UNREACHABLE = "kratosd cannot be reached"
@@ -35,15 +36,7 @@ WITHOUT_DAEMON = {
 @pytest.fixture(autouse=True, scope="module")
 def elsewhere() -> None:
     """Another directory on the same host, which knows elsa."""
-    library = Path("/usr/lib/x86_64-linux-gnu")
-    library = library if library.exists() else Path(f"/usr/lib/{os.uname().machine}-linux-gnu")
-    subprocess.run(
-        ["cc", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
-        + [HERE / "nss-elsewhere.c", "-o", library / "libnss_elsewhere.so.2"],
-        check=True,
-    )
-    switch = Path("/etc/nsswitch.conf")
-    switch.write_text(switch.read_text().replace("passwd: files", "passwd: files elsewhere"))
+    another_directory()
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ static struct {
         bool unavailable; /* it could not be reached, or could not say */
         bool begun;       /* it began a login */
         unsigned prompts, calls;
+        unsigned disowned; /* how often the user database said: gone, or not ours */
 } seen;
 
 static void require(bool holds)

@@ -20,6 +20,7 @@
 #include "pam_kratos/client.h"
 #include "pam_kratos/hand-over.h"
 #include "pam_kratos/library.h"
+#include "pam_kratos/user-database.h"
 
 extern const client_library kratosd_client;
 
@@ -187,6 +188,19 @@ struct passwd *pam_modutil_getpwnam(pam_handle_t *pamh, const char *user)
         (void)user;
         found.pw_uid = seen.root_elsewhere ? 0 : 5001;
         return seen.known_elsewhere ? &found : NULL;
+}
+
+/* kratosd's user database. */
+int user_database_ask(const char *user, uint64_t *left_usec)
+{
+        unsigned answer = choose(4);
+
+        (void)user;
+        (void)left_usec;
+        if (answer >= 2)
+                return answer == 2 ? USER_DATABASE_IN_DOUBT : -EPERM;
+        seen.disowned++;
+        return answer == 0 ? USER_DATABASE_UNKNOWN : USER_DATABASE_GONE;
 }
 
 const char *local_users_describe(int error)
