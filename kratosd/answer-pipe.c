@@ -3,7 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "common/interface.h"
 #include "common/names.h"
@@ -41,22 +44,42 @@ int answer_pipes_prepare(void)
         return 0;
 }
 
-int answer_pipe_make(const char *login, int *ret_reader)
+/* Lets one user write into a pipe of ours, and nobody else (acl(5)); a file system without access
+ * control lists lets everybody who knows the name, which nobody can guess. */
+static int let_write(int fd, uid_t uid)
+{
+        const struct {
+                struct posix_acl_xattr_header header;
+                struct posix_acl_xattr_entry entries[5];
+        } acl = {
+                .header = { POSIX_ACL_XATTR_VERSION },
+                .entries = { { ACL_USER_OBJ, ACL_READ | ACL_WRITE, (__u32)ACL_UNDEFINED_ID },
+                        { ACL_USER, ACL_WRITE, uid }, { ACL_GROUP_OBJ, 0, (__u32)ACL_UNDEFINED_ID },
+                        { ACL_MASK, ACL_WRITE, (__u32)ACL_UNDEFINED_ID },
+                        { ACL_OTHER, 0, (__u32)ACL_UNDEFINED_ID } },
+        };
+
+        if (fsetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl), 0) == 0)
+                return 0;
+        return errno == ENOTSUP && fchmod(fd, 0622) == 0 ? 0 : -errno;
+}
+
+int answer_pipe_make(const char *login, uid_t uid, int *ret_reader)
 {
         pipe_path path = path_of(login);
-        int reader, r;
+        _cleanup_close_ int reader = -1;
+        int r;
 
         if (mkfifo(path.text, 0600) < 0)
                 return -errno;
         reader = open(path.text, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-        if (reader >= 0 && fchmod(reader, 0622) == 0) {
-                *ret_reader = reader;
-                return 0;
+        r = reader < 0 ? -errno : let_write(reader, uid);
+        if (r < 0) {
+                answer_pipe_remove(login);
+                return r;
         }
-        r = -errno;
-        closep(&reader);
-        answer_pipe_remove(login);
-        return r;
+        *ret_reader = TAKE_FD(reader);
+        return 0;
 }
 
 int answer_pipe_read(int reader, secret **ret)

@@ -7,13 +7,16 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "common/secret.h"
 
 /* Makes the directory, and empties it of what an earlier daemon left. -errno. */
 int answer_pipes_prepare(void);
 
-/* Makes a login's pipe, whose read end the caller owns. -errno. */
-int answer_pipe_make(const char *login, int *ret_reader);
+/* Makes a login's pipe, into which only one user can write, and whose read end the caller owns.
+ * -errno. */
+int answer_pipe_make(const char *login, uid_t uid, int *ret_reader);
 
 /* Takes what was written, which may be nothing. -E2BIG above ANSWER_MAX bytes; -errno. */
 int answer_pipe_read(int reader, secret **ret);

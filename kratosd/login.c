@@ -148,7 +148,7 @@ static int make_room(logins *all, login_caller caller)
 /* What it may lack is room in memory, which may pass. */
 static int make_pipe(login *l)
 {
-        int r = answer_pipe_make(l->id, &l->pipe);
+        int r = answer_pipe_make(l->id, l->caller.uid, &l->pipe);
 
         if (r == 0)
                 return 0;

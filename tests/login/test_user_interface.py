@@ -159,7 +159,7 @@ class TestAnswers:
         found = self.pipe(attempt).stat()
         assert stat.S_ISFIFO(found.st_mode) and found.st_uid == uid
         # Whoever knows its name may write, and nobody may read or look for names.
-        assert stat.S_IMODE(found.st_mode) == 0o622
+        assert stat.S_IMODE(found.st_mode) == 0o620
         assert stat.S_IMODE(ANSWERS.stat().st_mode) == stat.S_IMODE(ANSWERS.parent.stat().st_mode) == 0o711
 
     def test_it_goes_with_its_login(

@@ -55,7 +55,7 @@ static void make(int *ret_reader)
         struct passwd *daemon = getpwnam(DAEMON_USER);
 
         assert_non_null(daemon);
-        assert_int_equal(answer_pipe_make(ONE, ret_reader), 0);
+        assert_int_equal(answer_pipe_make(ONE, getuid(), ret_reader), 0);
         assert_int_equal(chown(PATH_ONE, daemon->pw_uid, daemon->pw_gid), 0);
 }
 
