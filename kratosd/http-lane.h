@@ -11,9 +11,10 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-/* A request that has been under way for longer counts no more among those at once, in microseconds.
- */
-#define LANE_SLOW_USEC UINT64_C(2000000)
+/* A request that has been under way for longer counts no more among those at once, in microseconds:
+ * so many logins as one remote host may have waiting (login.c) hold up another for some seconds,
+ * also with a Kratos that takes as long for each. */
+#define LANE_SLOW_USEC UINT64_C(500000)
 
 typedef struct lane_place {
         enum { LANE_NOWHERE = 0, LANE_WAITING, LANE_RUNNING, LANE_SLOW } state;

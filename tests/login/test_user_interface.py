@@ -158,7 +158,8 @@ class TestAnswers:
         uid = pwd.getpwnam("kratosd").pw_uid
         found = self.pipe(attempt).stat()
         assert stat.S_ISFIFO(found.st_mode) and found.st_uid == uid
-        # Whoever knows its name may write, and nobody may read or look for names.
+        # Its person alone may write (an access control list; its mask stands in for the group), and nobody
+        # else may read, or look for names.
         assert stat.S_IMODE(found.st_mode) == 0o620
         assert stat.S_IMODE(ANSWERS.stat().st_mode) == stat.S_IMODE(ANSWERS.parent.stat().st_mode) == 0o711
 

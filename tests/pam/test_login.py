@@ -320,8 +320,10 @@ class TestAccount:
         ],
     )
     def test_rule_5_denials(self, fake, log, name: str, code: str) -> None:
+        """Who can do something about it is told why."""
         fake.start(error("CheckAccount", name, "so it is"))
-        assert drive("start driver alice", "acct_mgmt") == [f"acct_mgmt: {code}"]
+        told = [] if code == "SYSTEM_ERR" else ["error: so it is"]
+        assert drive("start driver alice", "acct_mgmt") == [*told, f"acct_mgmt: {code}"]
         assert log() == [f"account): refused alice: {name} (so it is)"]
 
 
