@@ -117,7 +117,7 @@ class TestUnit:
 class TestUserDatabase:
     def test_the_name_is_there_while_the_daemon_is(self) -> None:
         """tests/system boots with it; here, that both sides mean the same."""
-        unit, header = settings(), source("kratosd/userdb.h")
+        unit, header = settings(), source("common/interface.h")
         socket, service = (
             re.search(rf"#define USERDB_{key} \"(.*)\"", header) for key in ("SOCKET", "SERVICE")
         )
