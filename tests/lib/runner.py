@@ -11,6 +11,7 @@ shared: what fails again counts as failed, what does not is named as unsteady, a
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -203,6 +204,8 @@ def read_report(file: str, report: Path) -> Result:
 
 
 def main() -> None:
+    # A shell starts what runs in the background with SIGINT ignored, and every program would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     build, *names = sys.argv[1:]
     if names:
         files = on_suites([file for name in names for file in files_of(name)], named=True)
