@@ -43,8 +43,9 @@ bool membership_is_tellable(const char *user, const char *group)
 static int64_t end_of_day(int64_t seconds)
 {
         int64_t within = seconds > 0 ? seconds % SECONDS_PER_DAY : 0;
+        int64_t rest = within ? SECONDS_PER_DAY - within : 0;
 
-        return within ? seconds - within + SECONDS_PER_DAY : seconds;
+        return seconds <= INT64_MAX - rest ? seconds + rest : seconds;
 }
 
 /* A date in seconds, which may be before 1970 or too far away to be told. */
