@@ -198,13 +198,23 @@ static const char *list_line_parse(line *l, const char **ret_name, local_user *r
         return NULL;
 }
 
+/* Whether a line's first word is this name. Only such a line is worth taking apart: a list may have
+ * thousands, and every login looks into it. */
+static bool list_line_is_of(const line *l, const char *name)
+{
+        const char *word = l->text + strspn(l->text, BLANK);
+        size_t length = strlen(name);
+
+        return strncmp(word, name, length) == 0 && strchr(BLANK "#", word[length]);
+}
+
 /* Looks a name up in a list: 1 and the output set, or 0, or -errno. */
 static int list_find(const char *list, const char *name, local_user *ret)
 {
         _cleanup_close_ int fd = -1;
         local_user found = {}, user = {};
         bool listed = false;
-        const char *first, *wrong;
+        const char *first;
         reader r;
         line l;
         int more;
@@ -214,10 +224,9 @@ static int list_find(const char *list, const char *name, local_user *ret)
                 return more;
         r = (reader){ .fd = fd };
         while ((more = reader_line(&r, &l)) > 0) {
-                wrong = list_line_parse(&l, &first, &user);
-                if (!first || strcmp(first, name) != 0)
+                if (!list_line_is_of(&l, name))
                         continue;
-                if (wrong || listed)
+                if (list_line_parse(&l, &first, &user) || listed)
                         return -EBADMSG;
                 listed = true;
                 found = user;
