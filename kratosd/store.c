@@ -166,6 +166,10 @@ static int open_db(store *s)
                 NULL, NULL, NULL);
         if (code != SQLITE_OK)
                 return error_of(code);
+        /* Plans that do not depend on what is bound: else SQLite makes a new one for each new value
+         * of a column that has a partial index, as a session's state has. */
+        if (sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL) != SQLITE_OK)
+                return -EIO;
         r = migrate(s->db);
         if (r < 0)
                 return r;
