@@ -7,6 +7,7 @@
 #include "account.h"
 #include "answer-pipe.h"
 #include "log.h"
+#include "store-accounts.h"
 #include "timespan.h"
 
 /* A refusal is answered no sooner than this after the answer: guessing is slow (rule 35). */
@@ -262,23 +263,37 @@ static void refuse_session(login *l, int verdict, const char *reason)
         login_refuse(l, verdict, reason);
 }
 
-static void grant(login *l, const secret *token)
+/* Stores that the person is let in, and whatever was learnt of them by it, as one change: each
+ * waits for the disk. */
+static int store_grant(login *l, const kratos_login *session, const char **ret_reason)
+{
+        logins *all = l->owner;
+        int r = store_begin(all->store);
+
+        if (r < 0)
+                return r;
+        r = account_accept(all->accounts, l->row.user, session, ret_reason);
+        if (r == 0 && l->caller.is_program)
+                r = sessions_grant(all->sessions, &l->row, l->id,
+                        kratos_config(all->kratos)->open_timeout_usec);
+        return store_end(all->store, r);
+}
+
+static void grant(login *l, const kratos_login *session)
 {
         event_facts facts = facts_of(l);
-        const config *c = kratos_config(l->owner->kratos);
-        int r = 0;
+        logins *all = l->owner;
+        char user[USER_NAME_MAX + 1];
 
-        if (l->caller.is_program)
-                r = sessions_grant(l->owner->sessions, &l->row, l->id, c->open_timeout_usec);
-        if (r < 0)
-                return refuse_session(l, VERDICT_UNAVAILABLE, "store-failed");
         if (!l->caller.is_program)
-                revoker_end(l->owner->revoker, &l->row); /* nobody will open it */
+                revoker_end(all->revoker, &l->row); /* nobody will open it */
         l->row_stored = false;
         log_event(EVENT_LOGIN_GRANTED, &facts, "granted");
-        revoker_use_token(l->owner->revoker, l->row.user, l->row.identity, token);
-        fetches_stock(&l->owner->fetches);
+        memcpy(user, l->row.user, sizeof(user));
         deliver(l, VERDICT_GRANTED);
+        /* The person has waited for none of this. */
+        revoker_use_token(all->revoker, user, session->identity, session->token);
+        fetches_stock(&all->fetches);
 }
 
 /* Whether an answer of 200 is a grant (DESIGN §2.3). */
@@ -307,12 +322,12 @@ static void judge(login *l, const kratos_login_reply *reply)
                 return refuse_session(l, VERDICT_DISABLED, "identity-inactive");
         if (!session->identity[0])
                 return refuse_session(l, VERDICT_NOT_ALLOWED, "second-factor-required");
-        r = account_accept(l->owner->accounts, l->row.user, session, &reason);
+        r = store_grant(l, session, &reason);
         if (r < 0)
                 return refuse_session(l, VERDICT_UNAVAILABLE, "store-failed");
         if (r > 0)
                 return refuse_session(l, r, reason);
-        grant(l, session->token);
+        grant(l, session);
 }
 
 /* There may be a session that we know nothing of but its nonce, and perhaps its token. */
