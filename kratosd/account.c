@@ -25,7 +25,8 @@ int account_find(accounts *a, const char *name, local_user *ret)
         return 0;
 }
 
-int account_look_up(accounts *a, const char *name, lookup_done done, void *userdata, lookup **ret)
+int account_look_up(
+        accounts *a, uid_t asker, const char *name, lookup_done done, void *userdata, lookup **ret)
 {
         int local;
 
@@ -34,7 +35,7 @@ int account_look_up(accounts *a, const char *name, lookup_done done, void *userd
         local = passwd_find_uid(PASSWD_FILE, name, &(uid_t){ 0 });
         if (local != -ENOENT)
                 return local < 0 ? local : LOOKUP_NOTHING;
-        return lookup_begin(a->lookups, name, done, userdata, ret);
+        return lookup_begin(a->lookups, asker, name, done, userdata, ret);
 }
 
 int account_identity(

@@ -10,10 +10,12 @@
 #include "reserved.h"
 #include "timespan.h"
 
-/* Names that Kratos is being asked for at once, and callers that wait for them. */
+/* Names that Kratos is being asked for at once, for each of those who have a share, and callers
+ * that wait for them. */
 #define QUERIES_MAX 16
 #define WAITING_MAX 512
-/* Requests to Kratos: so many a second on average, and so many at once after a quiet time. */
+/* Requests to Kratos: so many a second on average, and so many at once after a quiet time. Also for
+ * each. */
 #define REQUESTS_PER_SEC 20
 #define REQUEST_USEC ((int64_t)(USEC_PER_SEC / REQUESTS_PER_SEC))
 #define REQUESTS_BURST 40
@@ -23,10 +25,29 @@
 /* After an admin API that did not answer, nothing is asked for so long: nobody waits for it again
  * and again. */
 #define SILENCE_USEC ((int64_t)(5 * USEC_PER_SEC))
+
+/* Whoever has a share of all this: login programs, and all others, so that no local person's
+ * invented names keep somebody from logging in here for the first time. */
+enum share_of {
+        LOGIN_PROGRAMS,
+        OTHERS,
+        SHARES,
+};
+
+/* A bucket of tokens that fills up with time, and what is under way. */
+typedef struct share {
+        unsigned n_queries;
+        unsigned n_waiting;
+        unsigned tokens;
+        int64_t refilled; /* CLOCK_BOOTTIME, microseconds */
+        bool flooded;     /* and that was said */
+} share;
+
 typedef struct query query;
 
 struct lookup {
         query *query;
+        share *share;
         lookup_done done;
         void *userdata;
         TAILQ_ENTRY(lookup) lookups;
@@ -35,6 +56,7 @@ struct lookup {
 /* One name that Kratos is asked for. */
 struct query {
         lookups *owner;
+        share *share; /* of those who asked first */
         char name[USER_NAME_MAX + 1];
         kratos_call *call;
         kratos_identity claimant; /* of several, the one whose name it is, or else the first */
@@ -56,16 +78,12 @@ struct lookups {
         store *store;
         kratos *kratos;
         LIST_HEAD(, query) queries;
-        unsigned n_queries;
-        unsigned n_waiting;
+        share shares[SHARES];
         TAILQ_HEAD(, nobody) nobodies; /* the oldest first */
         void *by_name;                 /* the same, as a tree, see tsearch(3) */
         unsigned n_nobodies;
         int64_t silent_until;
-        int64_t refilled; /* CLOCK_BOOTTIME, microseconds */
-        unsigned tokens;
-        bool flooded; /* and that was said */
-        bool ending;  /* nothing is asked any more */
+        bool ending; /* nothing is asked any more */
 };
 
 static int compare(const void *a, const void *b)
@@ -127,30 +145,35 @@ void lookups_forget(lookups *l)
         l->silent_until = 0;
 }
 
-/* Whether Kratos may be asked once more: a bucket of tokens that fills up with time. */
-static bool take_token(lookups *l)
+static share *share_of(lookups *l, uid_t asker)
+{
+        return &l->shares[asker == 0 ? LOGIN_PROGRAMS : OTHERS];
+}
+
+/* Whether Kratos may be asked once more. */
+static bool take_token(share *s)
 {
         int64_t now = boottime_usec();
-        int64_t new = (now - l->refilled) / REQUEST_USEC;
+        int64_t new = (now - s->refilled) / REQUEST_USEC;
 
-        if (new >= REQUESTS_BURST - (int64_t)l->tokens) {
-                l->tokens = REQUESTS_BURST;
-                l->refilled = now;
+        if (new >= REQUESTS_BURST - (int64_t)s->tokens) {
+                s->tokens = REQUESTS_BURST;
+                s->refilled = now;
         } else {
-                l->tokens += (unsigned)new;
-                l->refilled += new *REQUEST_USEC;
+                s->tokens += (unsigned)new;
+                s->refilled += new *REQUEST_USEC;
         }
-        if (l->tokens == 0) {
-                if (!l->flooded)
+        if (s->tokens == 0) {
+                if (!s->flooded)
                         log_message(LOG_WARNING,
                                 "More unknown names are looked up than Kratos is "
                                 "asked for (%d a second): the rest are unknown",
                                 REQUESTS_PER_SEC);
-                l->flooded = true;
+                s->flooded = true;
                 return false;
         }
-        l->flooded &= l->tokens < REQUESTS_BURST;
-        l->tokens--;
+        s->flooded &= s->tokens < REQUESTS_BURST;
+        s->tokens--;
         return true;
 }
 
@@ -159,7 +182,7 @@ lookup *lookup_cancel(lookup *one)
         if (!one)
                 return NULL;
         TAILQ_REMOVE(&one->query->waiting, one, lookups);
-        one->query->owner->n_waiting--;
+        one->share->n_waiting--;
         free(one);
         return NULL;
 }
@@ -167,11 +190,10 @@ lookup *lookup_cancel(lookup *one)
 /* Ends a query, and tells all who wait for it. They may begin new ones. */
 static void query_end(query *q)
 {
-        lookups *l = q->owner;
         lookup *one;
 
         LIST_REMOVE(q, queries);
-        l->n_queries--;
+        q->share->n_queries--;
         while ((one = TAILQ_FIRST(&q->waiting))) {
                 lookup_done done = one->done;
                 void *userdata = one->userdata;
@@ -273,20 +295,21 @@ static query *find_query(lookups *l, const char *name)
 }
 
 /* Asks Kratos for a name. LOOKUP_NOTHING where it may or can not be asked now. */
-static int query_begin(lookups *l, const char *name, query **ret)
+static int query_begin(lookups *l, share *s, const char *name, query **ret)
 {
         const config *c = kratos_config(l->kratos);
         _cleanup_free_ char *identifier = NULL;
         query *q;
         int r;
 
-        if (l->n_queries >= QUERIES_MAX || boottime_usec() < l->silent_until || !take_token(l))
+        if (s->n_queries >= QUERIES_MAX || boottime_usec() < l->silent_until || !take_token(s))
                 return LOOKUP_NOTHING;
         r = config_identifier(c, name, &identifier);
         q = r < 0 ? NULL : calloc(1, sizeof(query));
         if (!q)
                 return -ENOMEM;
         q->owner = l;
+        q->share = s;
         snprintf(q->name, sizeof(q->name), "%s", name);
         TAILQ_INIT(&q->waiting);
         r = kratos_admin_find_identities(l->kratos, identifier, c->lookup_timeout_usec, on_identity,
@@ -296,35 +319,38 @@ static int query_begin(lookups *l, const char *name, query **ret)
                 return r == -ENOMEM ? r : LOOKUP_NOTHING;
         }
         LIST_INSERT_HEAD(&l->queries, q, queries);
-        l->n_queries++;
+        s->n_queries++;
         *ret = q;
         return 0;
 }
 
-int lookup_begin(lookups *l, const char *name, lookup_done done, void *userdata, lookup **ret)
+int lookup_begin(
+        lookups *l, uid_t asker, const char *name, lookup_done done, void *userdata, lookup **ret)
 {
+        share *s = share_of(l, asker);
         lookup *one;
         query *q;
         int r = 0;
 
         if (l->ending || !kratos_has_admin(l->kratos) || !user_name_is_valid(name) ||
-                name_is_reserved(name) || l->n_waiting >= WAITING_MAX || is_nobody(l, name))
+                name_is_reserved(name) || s->n_waiting >= WAITING_MAX || is_nobody(l, name))
                 return LOOKUP_NOTHING;
         one = calloc(1, sizeof(lookup));
         if (!one)
                 return -ENOMEM;
         q = find_query(l, name);
         if (!q)
-                r = query_begin(l, name, &q);
+                r = query_begin(l, s, name, &q);
         if (r != 0) {
                 free(one);
                 return r;
         }
         one->query = q;
+        one->share = s;
         one->done = done;
         one->userdata = userdata;
         TAILQ_INSERT_TAIL(&q->waiting, one, lookups);
-        l->n_waiting++;
+        s->n_waiting++;
         *ret = one;
         return LOOKUP_WAITING;
 }
@@ -339,8 +365,10 @@ int lookups_new(sd_event *event, directory *d, store *s, kratos *k, lookups **re
         l->directory = d;
         l->store = s;
         l->kratos = k;
-        l->tokens = REQUESTS_BURST;
-        l->refilled = boottime_usec();
+        for (size_t i = 0; i < SHARES; i++) {
+                l->shares[i].tokens = REQUESTS_BURST;
+                l->shares[i].refilled = boottime_usec();
+        }
         LIST_INIT(&l->queries);
         TAILQ_INIT(&l->nobodies);
         *ret = l;

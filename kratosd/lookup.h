@@ -33,8 +33,10 @@ enum lookup_result {
         LOOKUP_NOTHING = 1, /* there is nobody to ask, or it is known that the name is nobody's */
 };
 
-/* Begins a look-up of a valid name which the directory does not know. -ENOMEM. */
-int lookup_begin(lookups *l, const char *name, lookup_done done, void *userdata, lookup **ret);
+/* Begins a look-up of a valid name which the directory does not know, for somebody of this uid: 0
+ * is a login program's, and what all others ask for takes nothing of its share. -ENOMEM. */
+int lookup_begin(
+        lookups *l, uid_t asker, const char *name, lookup_done done, void *userdata, lookup **ret);
 
 /* Stops waiting. NULL is fine. Always returns NULL. */
 lookup *lookup_cancel(lookup *one);

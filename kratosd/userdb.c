@@ -265,7 +265,8 @@ static void look_up(userdb *u, varlink_call *call, const query *asked)
         w->userdb = u;
         w->call = call;
         w->query = *asked;
-        r = lookup_begin(u->lookups, asked->user, on_lookup_done, w, &w->lookup);
+        r = lookup_begin(
+                u->lookups, varlink_call_uid(call), asked->user, on_lookup_done, w, &w->lookup);
         if (r == LOOKUP_WAITING) {
                 varlink_wait(call, release_waiting, w);
                 return;

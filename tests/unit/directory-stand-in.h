@@ -199,10 +199,12 @@ bool directory_enumerates(const directory *d)
         return d->enumerates;
 }
 
-int lookup_begin(lookups *l, const char *name, lookup_done done, void *userdata, lookup **ret)
+int lookup_begin(
+        lookups *l, uid_t asker, const char *name, lookup_done done, void *userdata, lookup **ret)
 {
         size_t i = 0;
 
+        (void)asker;
         l->begun++;
         if (l->error)
                 return l->error;

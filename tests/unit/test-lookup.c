@@ -80,9 +80,11 @@ static void on_done(void *userdata)
         n_done++;
 }
 
+static uid_t asker;
+
 static int look_up(const char *name, lookup **ret)
 {
-        return lookup_begin(all, name, on_done, ret, ret);
+        return lookup_begin(all, asker, name, on_done, ret, ret);
 }
 
 /* A look-up for which Kratos is asked, or not. */
@@ -121,6 +123,7 @@ static void finish(kratos_call *call, int outcome)
 static int begin_lookups(void **state)
 {
         n_calls = n_cancelled = n_done = 0;
+        asker = 0;
         has_admin = true;
         find_answer = 0;
         now_usec = 3600 * (int64_t)USEC_PER_SEC;
@@ -304,6 +307,29 @@ static void test_rule_18_requests_are_limited(void **state)
         assert_int_equal(ask_for_many("g", 100), 40);
 }
 
+/* Whatever local people ask for, login programs can look somebody up, and the other way round. */
+static void test_rule_18_shares(void **state)
+{
+        char name[USER_NAME_MAX + 1];
+
+        (void)state;
+        asker = 1000;
+        assert_int_equal(ask_for_many("a", 100), 40);
+        check_said(1, "More unknown names are looked up");
+        asker = 1001;
+        assert_int_equal(ask_for_many("b", 100), 0);
+        asker = 0;
+        assert_int_equal(ask_for_many("c", 100), 40);
+        asker = 1001;
+        now_usec += 3600 * (int64_t)USEC_PER_SEC;
+        for (unsigned i = 0; i < 20; i++) {
+                snprintf(name, sizeof(name), "d%u", i);
+                assert_int_equal(is_asked(name), i < 16);
+        }
+        asker = 0;
+        assert_true(is_asked("alice"));
+}
+
 /* A Kratos that does not answer is left alone for a while, by look-ups of any name. */
 static void test_rule_17_silence(void **state)
 {
@@ -431,7 +457,7 @@ static void on_done_again(void *userdata)
         (void)userdata;
         n_done++;
         if (n_calls < 10 && n_done < 3)
-                (void)lookup_begin(all, "alice", on_done_again, NULL, &again);
+                (void)lookup_begin(all, 0, "alice", on_done_again, NULL, &again);
         else
                 again = NULL;
 }
@@ -441,7 +467,8 @@ static void test_ask_again_from_within(void **state)
         lookup *other = NULL;
 
         (void)state;
-        assert_int_equal(lookup_begin(all, "alice", on_done_again, NULL, &again), LOOKUP_WAITING);
+        assert_int_equal(
+                lookup_begin(all, 0, "alice", on_done_again, NULL, &again), LOOKUP_WAITING);
         assert_int_equal(look_up("alice", &other), LOOKUP_WAITING);
         finish(&calls[0], -ENOMEM);
         assert_int_equal(n_done, 2);
@@ -459,7 +486,8 @@ static void test_end(void **state)
         (void)state;
         assert_int_equal(look_up("alice", &one), LOOKUP_WAITING);
         assert_int_equal(look_up("bob", &two), LOOKUP_WAITING);
-        assert_int_equal(lookup_begin(all, "carol", on_done_again, NULL, &again), LOOKUP_WAITING);
+        assert_int_equal(
+                lookup_begin(all, 0, "carol", on_done_again, NULL, &again), LOOKUP_WAITING);
         n_done = 0;
         all = lookups_free(all);
         assert_int_equal(n_calls, 3);
@@ -484,6 +512,7 @@ int main(void)
                 TEST(test_rule_18_no_is_remembered),
                 TEST(test_rule_18_so_many_are_remembered),
                 TEST(test_rule_18_requests_are_limited),
+                TEST(test_rule_18_shares),
                 TEST(test_rule_17_silence),
                 TEST(test_rule_18_bad_answer_of_one),
                 TEST(test_rule_18_too_busy_to_ask),
