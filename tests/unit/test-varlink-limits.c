@@ -190,7 +190,6 @@ static void test_rule_18_connections_are_limited(void **state)
                 close(roots[i]);
 }
 
-/* With no descriptor left, the loop rests, and goes on when there is one. */
 /* A socket whose close waits, for its peer reads nothing. */
 static int lingering_socket(int *ret_peer)
 {
@@ -258,6 +257,7 @@ static void test_rule_18_descriptors_hold_nobody_up(void **state)
                 close(kept[i]);
 }
 
+/* With no descriptor left, the loop rests, and goes on when there is one. */
 static void test_without_descriptors(void **state)
 {
         world *w = *state;

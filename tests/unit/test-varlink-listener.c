@@ -104,12 +104,58 @@ static void test_what_cannot_be_bound(void **state)
         assert_null(l);
 }
 
+/* 0, or the errno of sending a descriptor along. */
+static int try_to_send_descriptor(int to)
+{
+        union {
+                char bytes[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = { 0 };
+        struct iovec text = { (char *)"{", 1 };
+        struct msghdr message = { .msg_iov = &text,
+                .msg_iovlen = 1,
+                .msg_control = control.bytes,
+                .msg_controllen = sizeof(control.bytes) };
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &(int){ STDIN_FILENO }, sizeof(int));
+        return sendmsg(to, &message, MSG_NOSIGNAL) == 1 ? 0 : errno;
+}
+
+/* Before it is accepted, and after. */
+static void test_rule_18_takes_no_descriptors(void **state)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = PATH };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM, 0), accepted = -1;
+        _cleanup_listener_ varlink_listener *l = NULL;
+        int option = 1;
+        socklen_t size = sizeof(option);
+
+        (void)state;
+        assert_int_equal(varlink_listener_new(PATH, &l), 0);
+        if (getsockopt(varlink_listener_fd(l), SOL_SOCKET, 83, &option, &size) < 0) {
+                print_message("this kernel cannot refuse descriptors\n");
+                skip();
+        }
+        assert_int_equal(option, 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(try_to_send_descriptor(fd), EPERM);
+        accepted = accept(varlink_listener_fd(l), NULL, NULL);
+        assert_true(accepted >= 0);
+        assert_int_equal(try_to_send_descriptor(fd), EPERM);
+        assert_int_equal(send(fd, "{", 1, 0), 1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_teardown(test_one_that_we_bind, remove_all),
                 cmocka_unit_test_teardown(test_one_that_was_left, remove_all),
                 cmocka_unit_test_teardown(test_another_daemons_is_left_alone, remove_all),
+                cmocka_unit_test_teardown(test_rule_18_takes_no_descriptors, remove_all),
                 cmocka_unit_test_teardown(test_what_cannot_be_bound, remove_all),
         };
 
