@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "kratosd/log.h"
 #include "kratosd/store-accounts.h"
 
@@ -25,7 +25,6 @@
 #define OTHER_UUID "99999999-2222-4333-8444-555555555555"
 #define TOKEN_BYTES "sealed-token-bytes"
 
-static char folder[] = "/tmp/test-store-XXXXXX";
 static char path[PATH_MAX];
 
 /* Stands in for the daemon's log: what was said last. */
@@ -85,28 +84,12 @@ __attribute__((unused)) static void alter(const char *script)
         sqlite3_close(db);
 }
 
-static int make_folder(void **state)
+static int begin_store(void **state)
 {
-        (void)state;
-        snprintf(folder, sizeof(folder), "/tmp/test-store-XXXXXX");
-        if (!mkdtemp(folder))
+        if (make_folder(state) < 0)
                 return -1;
         snprintf(path, sizeof(path), "%s/kratosd.db", folder);
         return 0;
 }
 
-static int remove_folder(void **state)
-{
-        DIR *directory = opendir(folder);
-        struct dirent *entry;
-
-        (void)state;
-        while ((entry = readdir(directory)))
-                if (entry->d_name[0] != '.')
-                        (void)unlinkat(dirfd(directory), entry->d_name,
-                                entry->d_type == DT_DIR ? AT_REMOVEDIR : 0);
-        closedir(directory);
-        return rmdir(folder);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_store, remove_folder)

@@ -1,7 +1,6 @@
 /* What is kept of a corrupt database: all of its files, once, and for a while. */
 #include "kratosd/aside.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -18,6 +17,7 @@
 #include <cmocka.h>
 
 #include "common/cleanup.h"
+#include "folder.h"
 
 #define DAY ((time_t)24 * 3600)
 
@@ -25,7 +25,6 @@ static const char *const suffixes[] = { "", "-wal", "-journal", "-shm" };
 
 #define N_SUFFIXES (sizeof(suffixes) / sizeof(suffixes[0]))
 
-static char folder[] = "/tmp/test-aside-XXXXXX";
 static char path[PATH_MAX];
 
 static const char *name_of(const char *middle, const char *suffix)
@@ -129,30 +128,15 @@ static void test_what_cannot_be_moved(void **state)
         assert_int_equal(rmdir(name_of(".corrupt", "")), 0);
 }
 
-static int make_folder(void **state)
+static int begin(void **state)
 {
-        (void)state;
-        snprintf(folder, sizeof(folder), "/tmp/test-aside-XXXXXX");
-        if (!mkdtemp(folder))
+        if (make_folder(state) < 0)
                 return -1;
         snprintf(path, sizeof(path), "%s/kratosd.db", folder);
         return 0;
 }
 
-static int remove_folder(void **state)
-{
-        DIR *directory = opendir(folder);
-        struct dirent *entry;
-
-        (void)state;
-        while ((entry = readdir(directory)))
-                if (entry->d_name[0] != '.')
-                        (void)unlinkat(dirfd(directory), entry->d_name, 0);
-        closedir(directory);
-        return rmdir(folder);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, remove_folder)
 
 int main(void)
 {

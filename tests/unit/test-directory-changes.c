@@ -14,29 +14,12 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "kratosd/store-accounts.h"
 
 #define UUID "11111111-2222-4333-8444-555555555555"
 
-static char folder[] = "/tmp/test-changes-XXXXXX";
-static char passwd_file[PATH_MAX], group_file[PATH_MAX], database[PATH_MAX];
-
-static int make_folder(void **state)
-{
-        (void)state;
-        snprintf(folder, sizeof(folder), "/tmp/test-changes-XXXXXX");
-        return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-        (void)state;
-        snprintf(database, sizeof(database), "%s/kratosd.db", folder);
-        (void)unlink(database);
-        (void)unlink(passwd_file);
-        (void)unlink(group_file);
-        return rmdir(folder);
-}
+static char passwd_file[PATH_MAX], group_file[PATH_MAX];
 
 static store *open_store(void)
 {

@@ -14,11 +14,11 @@
 #include <cmocka.h>
 
 #include "common/names.h"
+#include "folder.h"
 
 #define KEY_SIZE 32
 #define FRAME 40 /* crypto_secretbox's nonce and authenticator */
 
-static char folder[] = "/tmp/test-seal-XXXXXX";
 static char path[PATH_MAX];
 
 static secret *secret_of(size_t size)
@@ -241,24 +241,15 @@ static void test_ids_and_random_numbers(void **state)
         assert_int_equal(random_below(0), 0);
 }
 
-static int make_folder(void **state)
+static int begin(void **state)
 {
-        (void)state;
-        snprintf(folder, sizeof(folder), "/tmp/test-seal-XXXXXX");
-        if (!mkdtemp(folder))
+        if (make_folder(state) < 0)
                 return -1;
         snprintf(path, sizeof(path), "%s/seal.key", folder);
         return 0;
 }
 
-static int remove_folder(void **state)
-{
-        (void)state;
-        (void)unlink(path);
-        return rmdir(folder);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, remove_folder)
 
 int main(void)
 {
