@@ -291,6 +291,15 @@ static void answer_unknown(userdb *u, varlink_call *call, const query *asked)
                 look_up(u, call, asked);
 }
 
+static void enumerate(userdb *u, varlink_call *call,
+        void (*list)(varlink_call *call, directory *d, const list_words *words))
+{
+        if (may_enumerate(u, call))
+                list(call, u->directory, &words);
+        else
+                varlink_error(call, ENUMERATION_NOT_SUPPORTED);
+}
+
 static void get_user_record(varlink_call *call, json_object *parameters, void *userdata)
 {
         static const char *const names[] = { "userName", "uid", "service", NULL };
@@ -303,10 +312,7 @@ static void get_user_record(varlink_call *call, json_object *parameters, void *u
         if (!read_query(call, parameters, names, &asked))
                 return;
         if (!asked.user[0] && !asked.has_number) {
-                if (may_enumerate(u, call))
-                        list_users(call, u->directory, &words);
-                else
-                        varlink_error(call, ENUMERATION_NOT_SUPPORTED);
+                enumerate(u, call, list_users);
                 return;
         }
         k = keepable_begin(u);
@@ -352,10 +358,7 @@ static void get_group_record(varlink_call *call, json_object *parameters, void *
         if (!read_query(call, parameters, names, &asked))
                 return;
         if (!asked.group[0] && !asked.has_number) {
-                if (may_enumerate(u, call))
-                        list_groups(call, u->directory, &words);
-                else
-                        varlink_error(call, ENUMERATION_NOT_SUPPORTED);
+                enumerate(u, call, list_groups);
                 return;
         }
         if (asked.group[0] && name_is_reserved(asked.group)) {
