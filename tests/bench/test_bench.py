@@ -28,6 +28,7 @@ TIMES = {
     *("lifelines_ms", "lifelines_cpu_ms"),
     *("local_user_added_us", "local_user_added_stopped_us", "local_user_added_hung_us"),
     *(f"{name}{suffix}" for name in LOOK_UPS for suffix in ("_us_p50", "_us_p99", "_trivial_us_p50")),
+    "nss_100000_first_us_p50",
     *("initgroups_5_us", "initgroups_100_us", "id_cold_ms", "nss_unknown_asked_us_p50"),
     *("refresh_s", "refresh_cpu_s", "kratos_refresh_request_ms", "kratos_refresh_request_cpu_ms"),
     *("kratos_refresh_1000_s", "kratos_refresh_100000_s"),
