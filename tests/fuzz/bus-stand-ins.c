@@ -113,11 +113,13 @@ lookup *lookup_cancel(lookup *one)
         return NULL;
 }
 
-int account_look_up(accounts *a, const char *name, lookup_done done, void *userdata, lookup **ret)
+int account_look_up(
+        accounts *a, uid_t asker, const char *name, lookup_done done, void *userdata, lookup **ret)
 {
         lookup *one;
 
         (void)a;
+        (void)asker;
         if (!user_name_is_valid(name) || take(2) == 0)
                 return LOOKUP_NOTHING;
         one = calloc(1, sizeof(lookup));
