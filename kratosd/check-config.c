@@ -1,10 +1,14 @@
 #include "check-config.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
+#include "common/interface.h"
 #include "common/local-users.h"
 #include "config.h"
+#include "daemon-user.h"
 
 static void print_complaint(
         const char *file, unsigned line, bool warning, const char *sentence, void *userdata)
@@ -26,8 +30,14 @@ static void print_list_complaint(unsigned line, const char *sentence, void *user
 int command_check_config(void)
 {
         _cleanup_config_ config *c = NULL;
-        int loaded, listed;
+        int loaded, listed, r;
 
+        r = daemon_user_become();
+        if (r < 0) {
+                fprintf(stderr, "the user " DAEMON_USER " cannot be had: %s\n",
+                        r == -ENOENT ? "there is none" : strerror(-r));
+                return EX_OSERR;
+        }
         loaded = config_load(CONFIG_FILE, print_complaint, NULL, &c);
         listed = local_users_check(LOCAL_USERS_FILE, print_list_complaint, NULL);
         if (listed < 0)

@@ -1,6 +1,7 @@
 /*
  * kratosd --check-config: what an administrator asks before a reload or a start. It reads what the
- * daemon would read, says each mistake on standard error, and keeps nothing.
+ * daemon would read, as the user that the daemon is, says each mistake on standard error, and keeps
+ * nothing.
  */
 #pragma once
 

@@ -1,18 +1,16 @@
 #include "command.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-bus.h>
 
 #include "adoption.h"
 #include "common/interface.h"
 #include "config.h"
+#include "daemon-user.h"
 #include "manager.h"
 #include "timespan.h"
 
@@ -93,24 +91,6 @@ static bool ask_daemon(const command *c, int *ret_status)
         return true;
 }
 
-/* Becomes the daemon's user, so that the files stay its own. */
-static int become_daemon_user(void)
-{
-        _cleanup_fclose_ FILE *file = fopen(PASSWD_FILE, "re");
-        struct passwd *user;
-
-        while (file && (user = fgetpwent(file)))
-                if (strcmp(user->pw_name, DAEMON_USER) == 0) {
-                        if (setgroups(0, NULL) < 0 ||
-                                setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
-                                setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
-                                return -errno;
-                        umask(077);
-                        return 0;
-                }
-        return -ENOENT;
-}
-
 static int change_store(directory *d, store *s, const command *c)
 {
         return c->identity[0] ? adopt_by_hand(d, s, c->name, c->identity)
@@ -141,7 +121,7 @@ static int do_alone(const command *c)
         r = config_load(CONFIG_FILE, manager_complain, NULL, &configuration);
         if (r < 0)
                 return fail(EX_CONFIG, "%s cannot be read", CONFIG_FILE);
-        r = become_daemon_user();
+        r = daemon_user_become(); /* so that the files stay its own */
         if (r < 0)
                 return fail(EX_OSERR, "the user %s cannot be had: %s", DAEMON_USER,
                         r == -ENOENT ? "there is none" : strerror(-r));

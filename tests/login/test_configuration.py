@@ -123,6 +123,18 @@ class TestMistakes:
         stopped_daemon.start()
         journal.wait(MESSAGE=f"{CONFIGURATION}:{line}: {sentence}", PRIORITY="4")
 
+    def test_what_only_root_can_read(self, stopped_daemon: Daemon) -> None:
+        """Root, who asks, could read it."""
+        stopped_daemon.write_configuration(GOOD)
+        own = DROP_INS / "own.conf"
+        own.write_text("[Log]\nLevel=info\n")
+        own.chmod(0o600)
+        checked = stopped_daemon.check_config()
+        assert (checked.returncode, checked.stdout) == (os.EX_CONFIG, "")
+        assert [file for file, _, _ in places(checked.stderr, "error")] == [str(own)]
+        own.chmod(0o644)
+        assert stopped_daemon.check_config().returncode == os.EX_OK
+
     def test_the_same_section_again(self, stopped_daemon: Daemon) -> None:
         stopped_daemon.write_configuration(GOOD + "[Log]\nLevel=info\n[Kratos]\nTimeoutSec=x\n")
         checked = stopped_daemon.check_config()
