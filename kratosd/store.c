@@ -155,8 +155,10 @@ static int open_db(store *s)
                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                         SQLITE_OPEN_NOFOLLOW,
                 NULL);
+        /* The system's own word says more than SQLite's. */
         if (code != SQLITE_OK)
-                return error_of(code);
+                return s->db && sqlite3_system_errno(s->db) > 0 ? -sqlite3_system_errno(s->db)
+                                                                : error_of(code);
         /* One process has the file; exclusive locking keeps the wal's index out of shared memory.
          */
         code = sqlite3_exec(s->db,
