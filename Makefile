@@ -1,5 +1,6 @@
 # make            builds everything into build/
 # make install    DESTDIR= and the directories below, as a packager expects
+# make uninstall  removes what that installed, but for the configuration
 # make test       tests/check, which also installs what it lacks
 # make fuzz       every fuzzer for SECONDS= (60) each
 #
@@ -43,7 +44,7 @@ DAEMON_PARTS := $(filter-out kratosd/main.c kratosd/erase.c,$(DAEMON))
 CLIENT := pam_kratos/client.c pam_kratos/connection.c pam_kratos/hand-over.c
 MODULE := $(filter-out $(CLIENT),$(wildcard pam_kratos/*.c))
 
-.PHONY: all install test fuzz clean
+.PHONY: all install uninstall test fuzz clean
 all: $(BUILD)/kratosd $(BUILD)/pam_kratos.so $(BUILD)/client.so
 
 $(BUILD)/kratosd: $(call object,$(DAEMON) $(COMMON))
@@ -77,6 +78,13 @@ install: all
 		[ -e $(DESTDIR)$(sysconfdir)/kratosd/$$file ] || \
 			install -m 0644 etc/$$file $(DESTDIR)$(sysconfdir)/kratosd/$$file || exit 1; \
 	done
+
+# What was configured and what is remembered stays.
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/kratosd $(DESTDIR)$(pamdir)/pam_kratos.so \
+		$(DESTDIR)$(privlibdir)/client.so $(DESTDIR)$(unitdir)/kratosd.service \
+		$(DESTDIR)$(libdir)/sysusers.d/kratosd.conf \
+		$(DESTDIR)$(prefix)/share/dbus-1/system.d/org.kratosd1.conf
 
 test:
 	tests/check

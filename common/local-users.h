@@ -30,9 +30,10 @@ enum local_user_kind {
 };
 
 /* Looks a name up in a list and a passwd file. Returns an enum local_user_kind, or for a file that
- * cannot be read, -errno; -EPERM for a list that is not root's own or that others can write;
- * -EBADMSG where the name's own line is malformed or stands there twice. A list that does not exist
- * is empty. A malformed line harms only its own name. */
+ * cannot be read, -errno; -EPERM for a list that is not root's own or that others can write; -EFBIG
+ * for one above 256 KiB; -EBADMSG where the name's own line, in either file, is malformed, or
+ * stands in the list twice. A list that does not exist is empty. A malformed line harms only its
+ * own name. */
 int local_user_find(const char *list, const char *passwd, const char *name, local_user *ret);
 
 /* What is wrong with a list, for an -errno of a function here: words that go on from its name. */

@@ -2,7 +2,7 @@
  * Kratos's answers, read and checked: what a body means, without any idea of who asked or why. All
  * of it comes from a server that may be broken, hostile, or somebody else's proxy: a field that is
  * not of its form makes the whole answer bad. Results are plain values; only the token is owned.
- * (kratos-contract: shapes A and B; rules 26, 29)
+ * (rules 26, 29)
  */
 #pragma once
 

@@ -79,7 +79,8 @@ int call_new(kratos *k, bool admin, const char *method, uint64_t deadline_usec, 
 __attribute__((format(printf, 2, 3))) int call_set_path(kratos_call *call, const char *format, ...);
 
 /* Starts a call, and gives it to whoever asked. Owns the call from here on. -ENOMEM; -EPERM for a
- * socket that could be somebody else's; -EBUSY while every server wants to be left alone (429). */
+ * socket that could be somebody else's; -EBUSY while every server wants to be left alone (429);
+ * -ENOENT or -ETIME where there is no server, or no time. */
 int call_start(kratos_call *call, kratos_call **ret);
 
 /* Asks the next server, from within finish. As call_start, and -ENOENT or -ETIME where nothing is

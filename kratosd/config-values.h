@@ -5,10 +5,11 @@
  */
 #pragma once
 
+#include "common/interface.h"
 #include "config-reader.h"
 
 /* No login program waits longer for Kratos (common/interface.h). */
-#define TIMEOUT_MAX_USEC (10 * USEC_PER_SEC)
+#define TIMEOUT_MAX_USEC DAEMON_BUDGET_USEC
 
 typedef void (*config_setter)(config_reader *r, const char *key, const char *value, void *field);
 

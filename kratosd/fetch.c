@@ -45,8 +45,8 @@ int fetch_start(fetches *all, fetch_done done, void *userdata, fetch **ret)
         f->begun = boottime_usec();
         f->done = done;
         f->userdata = userdata;
-        r = kratos_begin_login(
-                all->kratos, done, kratos_config(all->kratos)->timeout_usec, on_flow, f, &f->call);
+        r = kratos_begin_login(all->kratos, done != NULL, kratos_config(all->kratos)->timeout_usec,
+                on_flow, f, &f->call);
         if (r < 0) {
                 free(f);
                 return r;

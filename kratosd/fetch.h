@@ -25,7 +25,7 @@ typedef struct fetches {
  * older. */
 typedef void (*fetch_done)(int outcome, const kratos_flow *flow, int64_t begun, void *userdata);
 
-/* Asks Kratos for a flow. -errno where that cannot be begun. */
+/* Asks Kratos for a flow, for the stock where done is NULL. -errno where that cannot be begun. */
 int fetch_start(fetches *all, fetch_done done, void *userdata, fetch **ret);
 
 /* Waits for one that another login has left. NULL where there is none. */

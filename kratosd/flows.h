@@ -1,6 +1,7 @@
 /*
- * Login flows in stock: those that were taken for a login which was then abandoned before its
- * password was posted. A flood of connections thus costs Kratos a few flows, not one for each.
+ * Login flows in stock: one that is taken after each grant, for the next login, and those of logins
+ * that were abandoned before their password was posted. A flood of connections thus costs Kratos a
+ * few flows, not one for each.
  * Plain values, owned by the fetches (fetch.h).
  */
 #pragma once

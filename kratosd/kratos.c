@@ -101,9 +101,7 @@ static bool answer_is_ours(kratos_call *call, const kratos_login *login)
 static bool finish_login(kratos_call *call, int outcome, const http_answer *answer)
 {
         _cleanup_(kratos_login_done) kratos_login login = { 0 };
-        kratos_login_reply reply = { .login = &login,
-                .stale = answer->result == HTTP_STALE,
-                .error = answer->result == HTTP_ANSWERED ? NULL : answer->error };
+        kratos_login_reply reply = { .login = &login, .stale = answer->result == HTTP_STALE };
 
         if (outcome == KRATOS_OK)
                 outcome = answer_login(
@@ -166,7 +164,7 @@ bool call_finish_delete(kratos_call *call, int outcome, const http_answer *answe
 
 /* The path of today's logout is unknown to the oldest Kratos, which takes the same body elsewhere.
  * A newer one takes that for "end all others", but only from a token in a header, which is never
- * sent here; its 401 then says nothing about the session. (kratos-contract §8) */
+ * sent here; its 401 then says nothing about the session. */
 static bool finish_logout(kratos_call *call, int outcome, const http_answer *answer)
 {
         if ((outcome != KRATOS_NOT_FOUND && outcome != KRATOS_NO_SUCH_PATH) || call->old_form)

@@ -1,7 +1,8 @@
 /*
  * Kratos, as this daemon talks to it: the few calls of its public and admin APIs that a login, its
  * session and their end need, over whichever of the configured servers answers. Each call ends in
- * one enum kratos_outcome (answer.h), within its deadline, in a callback from the loop.
+ * one enum kratos_outcome (answer.h), within its deadline, in a callback from the loop. What cannot
+ * even be begun is told at once, with an -errno as call_start's (call.h).
  */
 #pragma once
 
@@ -53,7 +54,6 @@ typedef struct kratos_login_reply {
         kratos_login *login;
         bool is_ours;
         bool stale;
-        const char *error; /* for the log, or NULL */
 } kratos_login_reply;
 typedef void (*kratos_login_done_handler)(const kratos_login_reply *reply, void *userdata);
 int kratos_submit_password(kratos *k, const kratos_submission *submission,

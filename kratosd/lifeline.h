@@ -1,7 +1,7 @@
 /*
  * A lifeline: a FIFO that lives as long as a session. The login program holds its write end, the
  * daemon its read end; when no writer is left, however that came about, the session is over. It is
- * found again by its name after a restart of the daemon. (DESIGN §3)
+ * found again by its name after a restart of the daemon.
  */
 #pragma once
 

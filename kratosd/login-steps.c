@@ -296,7 +296,7 @@ static void grant(login *l, const kratos_login *session)
         fetches_stock(&all->fetches);
 }
 
-/* Whether an answer of 200 is a grant (DESIGN §2.3). */
+/* Whether an answer of 200 is a grant. */
 static void judge(login *l, const kratos_login_reply *reply)
 {
         const kratos_login *session = reply->login;
@@ -376,7 +376,7 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         refuse_outcome(l, reply->outcome);
 }
 
-/* The remote host as Kratos may store it: an address, never a name (kratos-contract §7). */
+/* The remote host as Kratos may store it: an address, never a name. */
 static const char *numeric(const char *rhost)
 {
         unsigned char address[sizeof(struct in6_addr)];

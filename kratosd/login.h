@@ -49,23 +49,23 @@ DEFINE_CLEANUP(logins *, logins_free);
 /* Forgets the flows in stock, because they may be another server's. */
 void logins_forget_flows(logins *l);
 
-/* Begins a login for a caller; a person may only be the user itself. 0 with its id, and
- * the password is the next thing to ask for; VERDICT_UNKNOWN_USER, VERDICT_NOT_ALLOWED,
- * VERDICT_THROTTLED; -errno. */
+/* Begins a login for a caller; a person may only be the user itself. 0 with its id, and the
+ * password is the next thing to ask for; VERDICT_UNKNOWN_USER, VERDICT_NOT_ALLOWED,
+ * VERDICT_THROTTLED, VERDICT_UNAVAILABLE where a person's answer would have no way; -errno. */
 int login_begin(logins *l, login_caller caller, const char *user, const login_context *context,
         char ret_id[static ID_LENGTH + 1]);
 
 /* Answers the question: with a secret, or for a person with NULL, whose secret is in the login's
  * pipe (answer-pipe.h). Calls done once, never from within this call, with a verdict or -errno; the
- * login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked
- * or the answer is too long;
- * VERDICT_THROTTLED where too many answers are waited for: that login is over, too. */
+ * login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked or the
+ * answer is too long; -errno: the login goes on waiting for one; VERDICT_THROTTLED where too many
+ * answers are waited for: that login is over, too. */
 typedef void (*login_done)(int verdict, void *userdata);
 int login_answer(logins *l, login_caller caller, const char *id, const secret *answer,
         login_done done, void *userdata);
 
-/* Ends a login, and the session that it became if nobody has opened that. 0; VERDICT_NO_SUCH_LOGIN.
- */
+/* Ends a login, and the session that it became if nobody has opened that. 0;
+ * VERDICT_NO_SUCH_LOGIN; -errno. */
 int login_cancel(logins *l, login_caller caller, const char *id);
 
 /* Whose account a name is, for a caller that may ask for it. Verdicts as in login_begin. */

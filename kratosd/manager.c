@@ -26,7 +26,7 @@
 typedef struct manager {
         sd_event *event;
         sd_event_source *again; /* takes over what an earlier daemon left */
-        bool said;              /* that this failed */
+        bool said;              /* that this failed, if it did: it is no longer the first try */
         int64_t start;          /* CLOCK_BOOTTIME, microseconds */
         store *store;
         local_files *local;
@@ -207,7 +207,7 @@ static int make_accounts(manager *m, config *c)
         return 0;
 }
 
-/* Accounts are there for NSS before anything else is (DESIGN §4). Where their socket cannot be had,
+/* Accounts are there for NSS before anything else is. Where their socket cannot be had,
  * the daemon does without: whoever is logged in already, or local, must not suffer from it. */
 static int serve_accounts(manager *m)
 {
@@ -290,7 +290,7 @@ int manager_run(config *c)
                 log_message(LOG_ERR, "kratosd cannot start: %s", strerror(-r));
                 return r;
         }
-        /* Before the bus is there, which may be waiting for us (DESIGN §4), and before the many
+        /* Before the bus is there, which may be waiting for us, and before the many
          * sessions of a busy host are taken over: nobody is served before that all the same. */
         (void)sd_notify(0, "READY=1");
         check_list();

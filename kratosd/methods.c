@@ -163,13 +163,14 @@ static void on_answered(int verdict, void *userdata)
 {
         _cleanup_operation_ operation *o = userdata;
         sd_bus_message *reply = NULL;
-        int r = verdict;
+        int r;
 
-        if (r == VERDICT_GRANTED)
-                r = sd_bus_message_new_method_return(o->message, &reply);
-        if (r >= 0 && verdict == VERDICT_GRANTED)
+        if (verdict != VERDICT_GRANTED)
+                return operation_answer(o, verdict);
+        r = sd_bus_message_new_method_return(o->message, &reply);
+        if (r >= 0)
                 r = sd_bus_message_append(reply, "sa{sv}", STATE_GRANTED, 0);
-        conclude(o, verdict == VERDICT_GRANTED && r >= 0 ? 0 : r, reply);
+        conclude(o, r < 0 ? r : 0, reply);
 }
 
 /* The secret is NULL where the login's own pipe has it. */

@@ -54,7 +54,7 @@ typedef struct posix {
         posix_list services;
         int64_t not_before; /* seconds since 1970, UTC; INT64_MIN where not set */
         int64_t not_after;  /* likewise; INT64_MAX where not set: from this second on it is over. A
-                               date counts whole: that of the day after */
+                               bare date means the midnight that ends it */
         bool password_change_now;
 } posix;
 

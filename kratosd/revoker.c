@@ -14,7 +14,7 @@
 /* A row that Kratos does not confirm: 2 s, 4 s … */
 #define ROW_RETRY_USEC (2 * USEC_PER_SEC)
 #define ROW_RETRY_MAX_USEC (3600 * USEC_PER_SEC)
-/* What is likely to be Kratos's trouble, and over some time. */
+/* What is likely to be Kratos's trouble, and to pass. */
 #define ROW_FAULT_MAX_USEC (120 * USEC_PER_SEC)
 /* What waits for one person's next login: guesses whose answers are lost must not pile up. Kratos
  * has ended by itself what is older (its sessions last a day by default). */

@@ -26,7 +26,8 @@ void revoker_end(revoker *r, session_row *row);
 /* Looks at the store again, because rows in it became due. */
 void revoker_kick(revoker *r);
 
-/* Forgets what is known of Kratos's reachability, because the configuration is a new one. */
+/* Forgets what is known of Kratos's reachability, and tries everything at once, also what waits for
+ * a login: after a start, and with a new configuration. */
 void revoker_retry_all(revoker *r);
 
 /* Uses a person's fresh token to revoke what waits for it, if anything does: what the same identity

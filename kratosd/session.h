@@ -27,7 +27,8 @@ int sessions_grant(sessions *s, session_row *row, const char *login, uint64_t us
 
 /* Opens a session, once, for the user and service for which its login was granted, and for the
  * identity to which the user's name belongs now, where that is known (not ""): its row's id, and
- * the lifeline's write end, which the caller owns. 0; VERDICT_NO_SUCH_LOGIN; -errno. */
+ * the lifeline's write end, which the caller owns. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_UNAVAILABLE:
+ * it could not be opened, and is to be revoked; -errno. */
 int sessions_open(sessions *s, const char *user, const char *identity, const char *login,
         const char *service, char ret_id[static ID_LENGTH + 1], int *ret_lifeline);
 

@@ -26,13 +26,14 @@ enum statement {
         REQUEUE,
         DROP_OTHER_MACHINES,
         REVOKE_OTHER_BOOTS,
-        /* accounts */
+        /* transactions */
         BEGIN,
         COMMIT,
         ROLLBACK,
         BEGIN_WITHIN,
         COMMIT_WITHIN,
         ROLLBACK_WITHIN,
+        /* accounts */
         FIND_PIN,
         FIND_PINNED,
         ADD_PIN,

@@ -92,8 +92,8 @@ int store_forget_waiting(
 int store_each_id(store *s, enum row_state state, int (*each)(const char *id, void *userdata),
         void *userdata);
 
-/* After a start, before which an earlier daemon posted what is to be looked for now. It counts as
- * posted now, for Kratos may still be at work on it. */
+/* Rows that an earlier daemon posted, before this one's start, are to be revoked. They count as
+ * posted now, for Kratos may still be at work on them. */
 int store_abandon_posted(store *s, int64_t start);
 
 /* Whatever is to be revoked is due now, also what waited for a login. */

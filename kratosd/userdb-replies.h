@@ -15,7 +15,8 @@
 #include "common/cleanup.h"
 #include "common/names.h"
 
-/* People of whom a busy host asks; with their replies of some 600 bytes, 1.2 MiB if all are there. */
+/* People of whom a busy host asks; with their replies of some 600 bytes, 1.2 MiB if all are there.
+ */
 #define REPLIES_MAX 2048
 /* Bytes of a call and its reply together; longer ones are answered anew each time. */
 #define REPLY_KEPT_MAX 4096

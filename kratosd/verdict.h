@@ -1,6 +1,6 @@
 /*
  * What the daemon answers when it does not fail: the named results of logins, accounts and
- * sessions, above 0 as everywhere (STYLE 2). kratosd/bus.c maps each to an error name of the
+ * sessions. All but a grant are above 0. kratosd/operation.c maps each to an error name of the
  * interface.
  */
 #pragma once

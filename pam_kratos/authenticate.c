@@ -115,7 +115,7 @@ static int send(call *c, int fd, client_login *login)
         return r;
 }
 
-/* Begins a login that has expired again, with the answers that were given. Each must meet the
+/* Begins a login anew that has expired, with the answers that were given. Each must meet the
  * question that it was given to. */
 static int begin_again(call *c, conversation *a, client_login *login)
 {

@@ -37,7 +37,7 @@ void call_end(call *c);
 
 /* Says whose the user is: PAM_SUCCESS if ours, or perhaps ours (c->ours tells), PAM_USER_UNKNOWN if
  * certainly not. Goes by the local files, and by what the handle remembers; afresh, as is due at
- * the beginning of a login, by the files alone where they say that somebody is merely local. */
+ * the beginning of a login, without believing an earlier "merely local". */
 int call_whose(call *c, bool afresh);
 
 /* Makes c->state and c->client ready for use. */
@@ -55,5 +55,6 @@ void call_cancel(call *c, const char *login);
 int call_object(call *c, const char *wrong);
 
 /* The PAM code of what a method of the client returned, for this user; writes the one line of log
- * that it deserves. */
+ * that it deserves. "Unavailable" becomes PAM_USER_UNKNOWN, and so the next module's business, for
+ * a fallback line, and for a user of another directory. */
 int call_result(call *c, int r);

@@ -13,7 +13,7 @@ enum user_database_result {
         USER_DATABASE_IN_DOUBT /* ours, or kratosd says nothing else */
 };
 
-/* Asks about a name that is valid. Takes off what is left for the PAM call what that took, 2 s at
- * most. Returns an enum user_database_result, or -errno; -EPERM where whoever listens is not
- * kratosd. */
+/* Asks about a name that is valid. Subtracts the time that it took, 2 s at most, from what is left
+ * for the PAM call. Returns an enum user_database_result, or -errno; -EPERM where whoever listens
+ * is not kratosd. */
 int user_database_ask(const char *user, uint64_t *left_usec);

@@ -152,7 +152,7 @@ def test_rule_23_newer_database(scene: Scene) -> None:
 
 
 def test_another_machine(scene: Scene) -> None:
-    """A copied image: its sessions are the original's, which alone may revoke them. (DESIGN §2)"""
+    """A copied image: its sessions are the original's, which alone may revoke them."""
     scene.start()
     living = scene.opened()
     scene.gates.shut("account")

@@ -62,7 +62,7 @@ def test_no_environment_no_process_state(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["pam_kratos.so", "client.so"])
 def test_no_mutable_statics(name: str) -> None:
-    """STYLE 13. What the compiler itself puts there is its own affair."""
+    """No mutable statics. What the compiler itself puts there is its own affair."""
     rows = [line.split("|") for line in subprocess.check_output(["nm", "-f", "sysv", installed(name)], text=True).splitlines()]
     mutable = {row[0].strip() for row in rows if len(row) == 7 and row[6].strip() in (".data", ".bss")}
     assert not mutable - {"completed.0", "__dso_handle", "__TMC_END__"}

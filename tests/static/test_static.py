@@ -12,7 +12,7 @@ from world.paths import TREE, build
 SHIPPED = ("common", "kratosd", "pam_kratos")
 LINES_MAX = 550
 
-# Where each third-party header may be included, as folders or files. (STYLE 14)
+# Where each third-party header may be included, as folders or files.
 HEADERS = {
     r"sqlite3\.h": {"kratosd/store-file.h"},
     r"sodium.*": {"kratosd/seal.c"},
@@ -104,7 +104,7 @@ def test_cppcheck() -> None:
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_third_party_headers_stay_in_their_files(header: str) -> None:
-    """STYLE 14."""
+    """Each third-party header stays where it may be."""
     allowed = HEADERS[header]
     elsewhere = [
         path for path in sources(*SHIPPED) if str(path) not in allowed and path.parts[0] not in allowed
@@ -114,14 +114,14 @@ def test_third_party_headers_stay_in_their_files(header: str) -> None:
 
 
 def test_headers_begin_with_a_paragraph_and_are_included_once() -> None:
-    """STYLE 7."""
+    """Each header opens with a paragraph."""
     opening = re.compile(r"/\*(?:(?!\*/).){60,}\*/\n#pragma once\n", re.S)
     headers = sources(*SHIPPED, "tests", suffixes=(".h",))
     assert not [str(path) for path in headers if not opening.match((TREE / path).read_text())]
 
 
 def test_files_are_short() -> None:
-    """STYLE 6."""
+    """Files that one sitting can read."""
     paths = sources(*SHIPPED, "tests")
     lengths = {str(path): (TREE / path).read_text().count("\n") for path in paths}
     assert not {path: lines for path, lines in lengths.items() if lines > LINES_MAX}
@@ -142,7 +142,7 @@ def test_rule_6_module_reads_no_environment_and_changes_no_process_state() -> No
 
 
 def test_no_goto_and_no_unfinished_business() -> None:
-    """STYLE 3."""
+    """Ownership moves through TAKE_PTR and TAKE_FD, and no goto is needed."""
     assert not findings(sources(*SHIPPED), r"\bgoto\b")
     unfinished = "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3))
     paths = sources(*SHIPPED, "tests", "systemd", "etc", suffixes=(".c", ".h", ".py", ".conf", ".service"))
