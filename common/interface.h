@@ -76,11 +76,12 @@
 /* A context field, in bytes without the NUL (rule 29). */
 #define CONTEXT_FIELD_MAX 64
 
-/* A password or code, in bytes (rule 39). One write(2) into a pipe takes that whole (PIPE_BUF). */
+/* A password or code, in bytes (rule 39). */
 #define ANSWER_MAX 512
 
-/* Where a login that was begun through the User interface has a FIFO of its own id for its answers.
- * There, no message may carry a descriptor: whoever sends one could make its receiver wait. */
+/* Where a login that was begun through the User interface has a socket of its own id for its
+ * answers. There, no message may carry a descriptor: whoever sends one could make its receiver
+ * wait. */
 #define ANSWERS_DIRECTORY "/run/kratosd/answers"
 
 /* A login id and a session id: 128 random bits as lower-case hexadecimal digits. */

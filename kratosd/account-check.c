@@ -14,6 +14,8 @@
 #define WAIT_MAX_USEC (3 * USEC_PER_SEC)
 /* After one that waited in vain, none does for so long. */
 #define SILENCE_USEC ((int64_t)(10 * USEC_PER_SEC))
+/* Between two refusals of persons' own checks that are told. */
+#define QUIET_USEC ((int64_t)(10 * USEC_PER_SEC))
 
 struct account_check {
         accounts *accounts;
@@ -26,6 +28,7 @@ struct account_check {
         bool bad_answer;   /* it did, with what is no identity */
         standing answer;
         kratos_call *call;
+        bool program;
         account_checked done;
         void *userdata;
         LIST_ENTRY(account_check) checks;
@@ -152,6 +155,20 @@ static int decide(account_check *check, refusal *ret)
         return decide_by_document(check, ret);
 }
 
+/* A person can ask as often as it likes, for services of any name: it is not said each time. */
+static bool may_tell(const account_check *check)
+{
+        accounts *a = check->accounts;
+        int64_t now = boottime_usec();
+
+        if (check->program)
+                return true;
+        if (now < a->quiet_until)
+                return false;
+        a->quiet_until = now + QUIET_USEC;
+        return true;
+}
+
 /* Says what was decided, and ends the check. */
 static void conclude(account_check *ended)
 {
@@ -162,7 +179,7 @@ static void conclude(account_check *ended)
         refusal why = { 0 };
         int verdict = decide(check, &why);
 
-        if (verdict != 0)
+        if (verdict != 0 && may_tell(check))
                 log_event(EVENT_LOGIN_REFUSED, &facts, why.reason ? why.reason : "internal-fault");
         check->done(verdict, why.sentence, check->userdata);
 }
@@ -235,7 +252,7 @@ static int ask(account_check *check)
                 &check->call);
 }
 
-int account_check_begin(accounts *a, const char *name, const local_user *account,
+int account_check_begin(accounts *a, bool program, const char *name, const local_user *account,
         const char *service, const char *rhost, account_checked done, void *userdata,
         account_check **ret)
 {
@@ -244,6 +261,7 @@ int account_check_begin(accounts *a, const char *name, const local_user *account
         if (!check)
                 return -ENOMEM;
         check->accounts = a;
+        check->program = program;
         snprintf(check->name, sizeof(check->name), "%s", name);
         snprintf(check->service, sizeof(check->service), "%s", service);
         snprintf(check->rhost, sizeof(check->rhost), "%s", rhost);

@@ -16,9 +16,11 @@ typedef struct account_check account_check;
  * VERDICT_DISABLED, VERDICT_UNAVAILABLE, -errno. The sentence is for the person, or NULL. */
 typedef void (*account_checked)(int verdict, const char *sentence, void *userdata);
 
-/* Begins a check. The account is what account_find returned for the name. Calls back once, from the
- * loop or before it returns. 0 with the check, or NULL there if it has called back; -ENOMEM. */
-int account_check_begin(accounts *a, const char *name, const local_user *account,
+/* Begins a check, for a login program or for the person itself, whose refusals are not all told: it
+ * can ask as often as it likes. The account is what account_find returned for the name. Calls back
+ * once, from the loop or before it returns. 0 with the check, or NULL there if it has called back;
+ * -ENOMEM. */
+int account_check_begin(accounts *a, bool program, const char *name, const local_user *account,
         const char *service, const char *rhost, account_checked done, void *userdata,
         account_check **ret);
 

@@ -24,6 +24,7 @@ typedef struct accounts {
         kratos *kratos;
         LIST_HEAD(, account_check) checks; /* account-check.h */
         int64_t silent_until; /* CLOCK_BOOTTIME, microseconds: no check waits for Kratos before */
+        int64_t quiet_until;  /* likewise: no refusal of a person's own check is told before */
 } accounts;
 
 /* Looks a name up. 0; VERDICT_UNKNOWN_USER for one that is not ours; -errno. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "account.h"
-#include "answer-pipe.h"
+#include "answer-socket.h"
 #include "log.h"
 #include "store-accounts.h"
 #include "timespan.h"
@@ -19,19 +19,16 @@
 #define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
 
 /* The way on which a person's answers come. */
-static void close_pipe(login *l)
+static void close_socket(login *l)
 {
-        if (l->pipe < 0)
-                return;
-        answer_pipe_remove(l->id);
-        close(TAKE_FD(l->pipe));
+        answer_socket_remove(l->id, TAKE_FD(l->socket));
 }
 
 login *login_free(login *l)
 {
         if (!l)
                 return NULL;
-        close_pipe(l);
+        close_socket(l);
         fetch_leave(l->fetch);
         kratos_cancel(l->post);
         secret_free(l->answer);
@@ -70,7 +67,7 @@ void login_finish(login *l)
 {
         l->fetch = fetch_leave(l->fetch);
         l->answer = secret_free(l->answer);
-        close_pipe(l);
+        close_socket(l);
         if (l->has_flow)
                 flows_put(&l->owner->fetches.stock, &l->flow, l->flow_taken);
         l->has_flow = false;

@@ -39,7 +39,7 @@ typedef struct login {
         secret *answer;
         int64_t answered; /* CLOCK_BOOTTIME */
         int verdict;      /* of LOGIN_REFUSED */
-        int pipe;         /* the read end of a person's answer pipe, or -1 */
+        int socket;       /* to which a person sends its answer, or -1 */
         login_done done;
         void *userdata;
         sd_event_source *timer;

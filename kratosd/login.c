@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "account.h"
-#include "answer-pipe.h"
+#include "answer-socket.h"
 #include "body.h"
 #include "log.h"
 #include "login-steps.h"
@@ -80,7 +80,7 @@ int login_answer(logins *all, login_caller caller, const char *id, const secret 
                 login_finish(l);
                 return VERDICT_THROTTLED;
         }
-        r = answer ? secret_copy(answer, &l->answer) : answer_pipe_read(l->pipe, &l->answer);
+        r = answer ? secret_copy(answer, &l->answer) : answer_socket_read(l->socket, &l->answer);
         if (r < 0)
                 return r == -E2BIG ? VERDICT_INVALID : r;
         l->done = done;
@@ -146,13 +146,13 @@ static int make_room(logins *all, login_caller caller)
 }
 
 /* What it may lack is room in memory, which may pass. */
-static int make_pipe(login *l)
+static int make_socket(login *l)
 {
-        int r = answer_pipe_make(l->id, l->caller.uid, &l->pipe);
+        int r = answer_socket_make(l->id, l->caller.uid, &l->socket);
 
         if (r == 0)
                 return 0;
-        log_message(LOG_ERR, "No pipe in " ANSWERS_DIRECTORY " can be made: %s", strerror(-r));
+        log_message(LOG_ERR, "No socket in " ANSWERS_DIRECTORY " can be made: %s", strerror(-r));
         return VERDICT_UNAVAILABLE;
 }
 
@@ -165,7 +165,7 @@ static int login_new(logins *all, login_caller caller, const char *user,
         if (!l)
                 return -ENOMEM;
         l->owner = all;
-        l->pipe = -1;
+        l->socket = -1;
         l->caller = caller;
         l->context = *context;
         /* A person says nothing about where it comes from that could be relied on. */
@@ -179,7 +179,7 @@ static int login_new(logins *all, login_caller caller, const char *user,
         r = sd_event_add_time_relative(all->event, &l->timer, CLOCK_BOOTTIME, ASK_USEC,
                 TIMER_ACCURACY_USEC, login_on_timer, l);
         if (r >= 0)
-                r = caller.is_program ? 0 : make_pipe(l);
+                r = caller.is_program ? 0 : make_socket(l);
         if (r != 0) {
                 login_free(l);
                 return r;
@@ -232,7 +232,7 @@ int logins_new(sd_event *event, accounts *a, sealer *key, kratos *k, revoker *r,
         logins **ret)
 {
         logins *all = calloc(1, sizeof(logins));
-        int prepared = answer_pipes_prepare();
+        int prepared = answer_sockets_prepare();
 
         if (!all)
                 return -ENOMEM;

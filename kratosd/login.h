@@ -56,8 +56,8 @@ int login_begin(logins *l, login_caller caller, const char *user, const login_co
         char ret_id[static ID_LENGTH + 1]);
 
 /* Answers the question: with a secret, or for a person with NULL, whose secret is in the login's
- * pipe (answer-pipe.h). Calls done once, never from within this call, with a verdict or -errno; the
- * login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked or the
+ * socket (answer-socket.h). Calls done once, never from within this call, with a verdict or -errno;
+ * the login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked or the
  * answer is too long; -errno: the login goes on waiting for one; VERDICT_THROTTLED where too many
  * answers are waited for: that login is over, too. */
 typedef void (*login_done)(int verdict, void *userdata);

@@ -128,7 +128,8 @@ static void on_looked_up(void *userdata)
 }
 
 /* Goes on once the call's first argument, a user's name, is one that is known here, if it can be:
- * for a name that is not, Kratos may have to be asked. */
+ * for a name that is not, a login program may have to wait for Kratos. A person, who is here, is
+ * known. */
 static void with_user(operation *taken, const char *signature, void (*then)(operation *o))
 {
         _cleanup_operation_ operation *o = taken;
@@ -142,7 +143,7 @@ static void with_user(operation *taken, const char *signature, void (*then)(oper
                 return operation_answer(o, VERDICT_INVALID);
         o->then = then;
         r = account_find(o->all->accounts, user, &account);
-        if (r == VERDICT_UNKNOWN_USER)
+        if (r == VERDICT_UNKNOWN_USER && o->caller.is_program)
                 r = account_look_up(
                         o->all->accounts, o->caller.uid, user, on_looked_up, o, &o->lookup);
         if (o->lookup)
@@ -173,7 +174,7 @@ static void on_answered(int verdict, void *userdata)
         conclude(o, r < 0 ? r : 0, reply);
 }
 
-/* The secret is NULL where the login's own pipe has it. */
+/* The secret is NULL where the login's own socket has it. */
 static void pass_answer(operation *taken, const char *id, const secret *answer)
 {
         _cleanup_operation_ operation *o = taken;
@@ -198,7 +199,7 @@ static void run_answer(operation *taken)
         pass_answer(TAKE_PTR(o), id, answer);
 }
 
-static void run_answer_by_pipe(operation *taken)
+static void run_answer_by_socket(operation *taken)
 {
         _cleanup_operation_ operation *o = taken;
         const char *id;
@@ -250,8 +251,9 @@ static void check_account_now(operation *taken)
         if (r == 0)
                 r = login_find_account(o->all->logins, o->caller, user, &account);
         if (r == 0)
-                r = account_check_begin(o->all->accounts, user, &account, context.service,
-                        context.rhost, on_checked, o, &check);
+                r = account_check_begin(o->all->accounts, o->caller.is_program, user, &account,
+                        context.service, o->caller.is_program ? context.rhost : "", on_checked, o,
+                        &check);
         if (r != 0)
                 return operation_answer(o, r);
         /* It is gone if the check has called back already. */
@@ -365,7 +367,7 @@ static void run_unpin(operation *taken)
 
 DEFINE_METHOD(begin_login);
 DEFINE_METHOD(answer);
-DEFINE_METHOD(answer_by_pipe);
+DEFINE_METHOD(answer_by_socket);
 DEFINE_METHOD(cancel_login);
 DEFINE_METHOD(check_account);
 DEFINE_METHOD(open_session);
@@ -406,7 +408,7 @@ const sd_bus_vtable user_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SHARED_METHODS,
         SD_BUS_METHOD_WITH_ARGS("Answer", SD_BUS_ARGS("s", login),
-                SD_BUS_RESULT("s", state, "a{sv}", prompt), method_answer_by_pipe,
+                SD_BUS_RESULT("s", state, "a{sv}", prompt), method_answer_by_socket,
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };

@@ -27,6 +27,7 @@ operation *operation_free(operation *o)
         if (!o->answered)
                 operation_answer(o, -EIO);
         o->all->count--;
+        LIST_REMOVE(o, list);
         sd_bus_slot_unref(o->asking);
         lookup_cancel(o->lookup);
         account_check_cancel(o->check);
@@ -59,6 +60,28 @@ void operation_reply(operation *o, sd_bus_message *reply)
         sd_bus_message_unref(reply);
 }
 
+/* Calls of a uid of which the bus has said that they are. */
+static unsigned count_of_uid(const operations *all, uid_t uid)
+{
+        unsigned count = 0;
+        operation *o;
+
+        LIST_FOREACH (o, &all->list, list)
+                count += !o->asking && o->caller.uid == uid;
+        return count;
+}
+
+/* Calls of a connection of which the bus has not said yet whose they are. */
+static unsigned count_of_sender(const operations *all, const char *sender)
+{
+        unsigned count = 0;
+        operation *o;
+
+        LIST_FOREACH (o, &all->list, list)
+                count += o->asking && strcmp(sd_bus_message_get_sender(o->message), sender) == 0;
+        return count;
+}
+
 /* The bus's word on who called. */
 static int on_caller(sd_bus_message *answer, void *userdata, sd_bus_error *error)
 {
@@ -77,6 +100,10 @@ static int on_caller(sd_bus_message *answer, void *userdata, sd_bus_error *error
                 log_message(LOG_WARNING, "uid %u called %s, which is for root alone", uid,
                         sd_bus_message_get_member(o->message));
                 operation_answer(o, VERDICT_NOT_ALLOWED);
+                return 0;
+        }
+        if (!o->all->root_only && count_of_uid(o->all, uid) > OPERATIONS_PER_UID_MAX) {
+                operation_answer(o, VERDICT_THROTTLED);
                 return 0;
         }
         run = o->run;
@@ -127,7 +154,9 @@ int operation_start(operations *all, sd_bus_message *message, void (*run)(operat
         _cleanup_operation_ operation *o = NULL;
         int r;
 
-        if (all->count >= OPERATIONS_MAX)
+        if (all->count >= OPERATIONS_MAX ||
+                (!all->root_only && count_of_sender(all, sd_bus_message_get_sender(message)) >=
+                                            OPERATIONS_PER_SENDER_MAX))
                 return sd_bus_reply_method_errorf(message, ERROR_THROTTLED, "Too many calls");
         if (!may_be_held(message))
                 return sd_bus_reply_method_errorf(
@@ -136,6 +165,7 @@ int operation_start(operations *all, sd_bus_message *message, void (*run)(operat
         if (!o)
                 return -ENOMEM;
         all->count++;
+        LIST_INSERT_HEAD(&all->list, o, list);
         o->all = all;
         o->message = sd_bus_message_ref(message);
         o->run = run;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <sys/queue.h>
 #include <systemd/sd-bus.h>
 
 #include "account-check.h"
@@ -14,7 +15,12 @@
 #include "session.h"
 
 /* Calls under way, for each face; more are refused at once. */
-#define OPERATIONS_MAX 1024
+#define OPERATIONS_MAX 2048
+/* Of these on everybody's face: calls of one connection, before the bus has said whose it is, which
+ * may take as long as a flood of them lasts; and calls of one uid from then on. A user has 256
+ * connections at most (max_connections_per_user in dbus-daemon(1)), and so half of all. */
+#define OPERATIONS_PER_SENDER_MAX 4
+#define OPERATIONS_PER_UID_MAX 16
 
 /* Characters and values in a call's arguments: more than any right call has. */
 #define CALL_SIZE_MAX 1024
@@ -25,6 +31,7 @@ typedef struct operations {
         logins *logins;
         sessions *sessions;
         bool root_only;
+        LIST_HEAD(, operation) list;
         unsigned count;
 } operations;
 
@@ -38,6 +45,7 @@ typedef struct operation {
         void (*run)(struct operation *o);
         void (*then)(struct operation *o); /* what to go on with */
         bool answered;
+        LIST_ENTRY(operation) list;
 } operation;
 
 /* Holds a call, and runs it once the caller is known, if it may call at all. Returns what a handler

@@ -3,9 +3,12 @@
  * over a Unix socket are closed by the kernel on behalf of whoever receives, or closes what was not
  * received, before that call returns; and a socket with SO_LINGER among them waits there for as
  * long as its sender likes (socket(7)). A signal ends that wait, so one comes until the call has
- * returned. Nothing is owned here.
+ * returned. A kernel that can does not let them come at all. Nothing is owned here.
  */
 #pragma once
+
+/* Takes no descriptors on a socket, and on what it accepts, where the kernel can refuse them. */
+void prod_refuse_descriptors(int socket);
 
 /* Sets the handler that the signal needs, for the whole process. -errno. */
 int prod_prepare(void);

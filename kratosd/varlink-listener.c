@@ -7,11 +7,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-/* From Linux 6.16 on; older headers do not have it. Where the number is another, so is every socket
- * option's. */
-#if !defined(SO_PASSRIGHTS) && SO_PASSCRED == 16
-#define SO_PASSRIGHTS 83
-#endif
+#include "prod.h"
 
 struct varlink_listener {
         int fd;
@@ -49,19 +45,6 @@ static int hidden_name(const char *path, struct sockaddr_un *ret)
         return 0;
 }
 
-/* Nobody has a descriptor to send here, and one can hold up whoever receives or closes it (prod.h).
- * A kernel that can refuses them; the connections inherit that. */
-static void refuse_descriptors(int fd)
-{
-#ifdef SO_PASSRIGHTS
-        static const int pass = 0;
-
-        (void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &pass, sizeof(pass));
-#else
-        (void)fd;
-#endif
-}
-
 /* The socket gets its name only when it is whole: nobody meets one that is not open to all yet, or
  * does not listen. */
 static int bind_path(varlink_listener *l, const char *path)
@@ -79,7 +62,7 @@ static int bind_path(varlink_listener *l, const char *path)
         l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (l->fd < 0)
                 return -errno;
-        refuse_descriptors(l->fd);
+        prod_refuse_descriptors(l->fd); /* nobody has one to send here */
         if (unlink(address.sun_path) < 0 && errno != ENOENT)
                 return -errno;
         if (bind(l->fd, (struct sockaddr *)&address, sizeof(address)) < 0)

@@ -275,7 +275,7 @@ static int forgotten(client *c)
         return CLIENT_REFUSED;
 }
 
-/* Puts the secret into the message, or where we are not root into the login's FIFO. */
+/* Puts the secret into the message, or where we are not root to the login's socket. */
 static int append_secret(sd_bus_message *m, const char *login, int secret_fd)
 {
         int r;

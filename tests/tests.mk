@@ -22,7 +22,6 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 
 # Further flags for one program: its functions that the linker replaces, for instance.
 # $(BUILD)/unit/test-NAME: UNIT_LDFLAGS := -Wl,--wrap=FUNCTION
-$(BUILD)/unit/test-hand-over: UNIT_LDFLAGS := -Wl,--wrap=write
 
 # These replace a function of a part whose others they need: theirs comes first.
 $(BUILD)/unit/test-account $(BUILD)/unit/test-account-check $(BUILD)/unit/test-command \

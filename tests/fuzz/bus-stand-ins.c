@@ -11,7 +11,7 @@
 #include "common/interface.h"
 #include "kratosd/account-check.h"
 #include "kratosd/adoption.h"
-#include "kratosd/answer-pipe.h"
+#include "kratosd/answer-socket.h"
 #include "kratosd/kratos.h"
 #include "kratosd/lifeline.h"
 #include "kratosd/log.h"
@@ -166,13 +166,14 @@ static int on_check(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-int account_check_begin(accounts *a, const char *name, const local_user *account,
+int account_check_begin(accounts *a, bool program, const char *name, const local_user *account,
         const char *service, const char *rhost, account_checked done, void *userdata,
         account_check **ret)
 {
         account_check *check;
 
         (void)a;
+        (void)program;
         (void)account;
         require(user_name_is_valid(name) && context_field_is_valid(service) &&
                 context_field_is_valid(rhost));
@@ -363,14 +364,14 @@ void lifeline_sweep(int (*keep)(const char *id, void *userdata), void *userdata)
         (void)userdata;
 }
 
-/* Answer pipes: there is always something in one. */
+/* Answer sockets: there is always something in one. */
 
-int answer_pipes_prepare(void)
+int answer_sockets_prepare(void)
 {
         return 0;
 }
 
-int answer_pipe_make(const char *login, uid_t uid, int *ret_reader)
+int answer_socket_make(const char *login, uid_t uid, int *ret_reader)
 {
         (void)uid;
         int fds[2];
@@ -382,15 +383,17 @@ int answer_pipe_make(const char *login, uid_t uid, int *ret_reader)
         return 0;
 }
 
-int answer_pipe_read(int reader, secret **ret)
+int answer_socket_read(int reader, secret **ret)
 {
         require(secret_new(ANSWER_MAX, ret) == 0 && secret_read(*ret, reader) == 0);
         return 0;
 }
 
-void answer_pipe_remove(const char *login)
+void answer_socket_remove(const char *login, int fd)
 {
         require(id_is_valid(login));
+        if (fd >= 0)
+                close(fd);
 }
 
 /* The log: its arguments are read, and nothing is said. */
@@ -457,8 +460,7 @@ static void answer_submission(const kratos_call *c)
         kratos_login_reply reply = { .outcome = c->outcome,
                 .login = &login,
                 .is_ours = !(c->flags & 4),
-                .stale = c->flags & 32,
-                .error = "because" };
+                .stale = c->flags & 32 };
 
         if (c->outcome == KRATOS_OK || c->flags & 64)
                 require(secret_new(TOKEN_MAX, &login.token) == 0 &&

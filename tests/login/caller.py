@@ -4,7 +4,7 @@ caller.py: one JSON object a line on stdin, one JSON object a line on stdout for
   {"to", "path", "interface", "member", "signature", "arguments"}: calls. "secret": bytes in hexadecimal,
       sent as the last argument, in a memfd sealed with "seals". The answer has "values", where a
       descriptor is the number under which it is kept, or "error" and "text".
-      With "written", the bytes go into the FIFO of the login that is the first argument instead.
+      With "written", the bytes go to the socket of the login that is the first argument instead.
       With "later", no answer is waited for.
   {"drop": NUMBER}: closes a descriptor.
 """
@@ -12,6 +12,7 @@ caller.py: one JSON object a line on stdin, one JSON object a line on stdout for
 import fcntl
 import json
 import os
+import socket
 import sys
 
 import dbus
@@ -33,13 +34,12 @@ def memfd(content: bytes, seals: int) -> dbus.types.UnixFd:
 
 def write(login: str, content: bytes) -> None:
     """As the module does it; whoever may not goes on all the same, as a stranger would."""
-    try:
-        fd = os.open(f"/run/kratosd/answers/{login}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except (PermissionError, FileNotFoundError):
-        return
-    if content:
-        os.write(fd, content)
-    os.close(fd)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way:
+        try:
+            if content:
+                way.sendto(content, f"/run/kratosd/answers/{login}")
+        except (PermissionError, FileNotFoundError):
+            return
 
 
 def build(order: dict) -> dbus.lowlevel.Message:

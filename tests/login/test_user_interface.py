@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import socket
 import stat
 import subprocess
 import sys
@@ -146,20 +147,17 @@ LINGERS_SEC = 30
 
 
 class TestAnswers:
-    """The FIFO that a login has for its secret, for no message may carry a descriptor."""
-
-    def pipe(self, login: str) -> Path:
-        return ANSWERS / login
+    """The socket that a login has for its secret, for no message may carry a descriptor."""
 
     def test_its_owner_and_modes(
         self, daemon: Daemon, alice: Identity, caller: Callable[..., Caller]
     ) -> None:
         attempt = caller("alice").begin("alice")
         uid = pwd.getpwnam("kratosd").pw_uid
-        found = self.pipe(attempt).stat()
-        assert stat.S_ISFIFO(found.st_mode) and found.st_uid == uid
-        # Its person alone may write (an access control list; its mask stands in for the group), and nobody
-        # else may read, or look for names.
+        found = (ANSWERS / attempt).stat()
+        assert stat.S_ISSOCK(found.st_mode) and found.st_uid == uid
+        # Its person alone may send (an access control list; its mask stands in for the group), and nobody
+        # else may look for names.
         assert stat.S_IMODE(found.st_mode) == 0o620
         assert stat.S_IMODE(ANSWERS.stat().st_mode) == stat.S_IMODE(ANSWERS.parent.stat().st_mode) == 0o711
 
@@ -204,10 +202,11 @@ class TestAnswers:
     ) -> None:
         locker = caller("alice")
         attempt = locker.begin("alice")
-        with self.pipe(attempt).open("wb", buffering=0) as held:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as held:
+            held.connect(str(ANSWERS / attempt))
             assert refusal(locker.call, "Answer", attempt, signature="s") == "BadCredentials"
-            with pytest.raises(BrokenPipeError):
-                held.write(b"late")
+            with pytest.raises(ConnectionRefusedError):
+                held.send(b"late")
 
 
 class TestDescriptors:
@@ -273,6 +272,21 @@ class TestRoot:
         assert refusal(user.cancel, attempt) == "NoSuchLogin"
         root.close(root.open("alice", attempt, service="sshd"))
         nothing_left(kratos)
+
+
+class TestFloods:
+    def test_rule_38_one_persons_calls_keep_nobody_else_out(
+        self, daemon: Daemon, alice: Identity, bob: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        """Neither while the bus says whose they are, nor afterwards."""
+        crowd = [caller("alice") for _ in range(4)]
+        for _ in range(400):
+            for one in crowd:
+                one.call("CheckAccount", "ghost", {}, later=True)
+        locker = caller("bob")
+        for _ in range(4):
+            locker.cancel(locker.begin("bob"))
+        assert caller().begin("alice")
 
 
 class TestInFlight:

@@ -23,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <systemd/sd-bus.h>
@@ -40,7 +41,7 @@ typedef struct script_line {
 static script_line script[LINES_MAX];
 static int lines;
 static int fifos;
-static int pipe_reader = -1;
+static int answers = -1;
 
 static void die(const char *what)
 {
@@ -218,24 +219,25 @@ static void tell_secret(int fd)
                 (seals & wanted) == wanted ? "sealed" : "not sealed");
 }
 
-/* Makes a person's login its answer pipe, whose read end stays open here. */
-static void make_pipe(const char *login)
+/* Makes a person's login its answer socket, which stays open here. */
+static void make_socket(const char *login)
 {
-        char path[sizeof(ANSWERS_DIRECTORY "/") + ID_LENGTH];
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-        snprintf(path, sizeof(path), ANSWERS_DIRECTORY "/%s", login);
-        unlink(path);
-        if (mkfifo(path, 0600) < 0 || chmod(path, 0622) < 0 ||
-                (pipe_reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
-                die(path);
+        snprintf(address.sun_path, sizeof(address.sun_path), ANSWERS_DIRECTORY "/%s", login);
+        unlink(address.sun_path);
+        answers = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (answers < 0 || bind(answers, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+                chmod(address.sun_path, 0622) < 0)
+                die(address.sun_path);
 }
 
-static void tell_piped(void)
+static void tell_sent(void)
 {
         char text[ANSWER_MAX + 2] = "";
-        ssize_t size = read(pipe_reader, text, sizeof(text) - 1);
+        ssize_t size = read(answers, text, sizeof(text) - 1);
 
-        printf(" secret=%s size=%zd by pipe", size > 40 ? "…" : text, size);
+        printf(" secret=%s size=%zd by socket", size > 40 ? "…" : text, size);
 }
 
 static void tell_arguments(sd_bus_message *m)
@@ -269,7 +271,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
         printf("%s", method);
         tell_arguments(m);
         if (strcmp(method, "Answer") == 0 && sd_bus_message_has_signature(m, "s"))
-                tell_piped();
+                tell_sent();
         putchar('\n');
         fflush(stdout);
 
@@ -283,7 +285,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (strcmp(method, "BeginLogin") == 0 && strcmp(line[1], "reply") == 0 && line[2] &&
                 strncmp(line[2], "s=", 2) == 0 &&
                 strcmp(sd_bus_message_get_interface(m), USER_INTERFACE) == 0)
-                make_pipe(line[2] + 2);
+                make_socket(line[2] + 2);
         if (strcmp(line[1], "reply") == 0)
                 return reply(m, line + 2);
         if (strcmp(line[1], "error") == 0) {

@@ -378,7 +378,7 @@ class TestLocker:
         assert output == [*WHOLE[:5], "fifos: 0", "close_session: SUCCESS"]
         assert fake.calls()[1:] == [
             "BeginLogin alice purpose=unlock service=driver",
-            f"Answer {LOGIN} secret=right size=5 by pipe",
+            f"Answer {LOGIN} secret=right size=5 by socket",
             "CheckAccount alice purpose=unlock service=driver",
         ]
         assert log() == []

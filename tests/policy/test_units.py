@@ -79,7 +79,7 @@ class TestUnit:
     def test_rule_14_its_state_is_its_own(self) -> None:
         unit = settings()
         assert unit["StateDirectoryMode"] == ["0700"]
-        # Lockers pass through to the FIFOs of their logins; nobody can list anything there.
+        # Lockers pass through to the sockets of their logins; nobody can list anything there.
         assert unit["RuntimeDirectoryMode"] == ["0711"]
         assert unit["RuntimeDirectoryPreserve"] == ["yes"]
         assert unit["PrivateTmp"] == ["yes"] and unit["UMask"] == ["0077"]

@@ -82,15 +82,18 @@ int local_user_find(const char *list, const char *passwd, const char *name, loca
 }
 
 static char reason[64];
+static unsigned n_told;
 
 void log_event(enum event event, const event_facts *facts, const char *why)
 {
         assert_int_equal(event, EVENT_LOGIN_REFUSED);
         assert_non_null(facts->user);
+        n_told++;
         snprintf(reason, sizeof(reason), "%s", why);
 }
 
 static accounts all;
+static bool is_program;
 static int verdict;
 static unsigned n_checked;
 
@@ -115,8 +118,8 @@ static account_check *check_begin(const char *name)
         if (r == VERDICT_UNKNOWN_USER)
                 return NULL;
         assert_int_equal(r, 0);
-        assert_int_equal(account_check_begin(&all, name, &account, "sshd", "192.0.2.1", on_checked,
-                                 &verdict, &check),
+        assert_int_equal(account_check_begin(&all, is_program, name, &account, "sshd", "192.0.2.1",
+                                 on_checked, &verdict, &check),
                 0);
         return check;
 }
@@ -163,6 +166,9 @@ static int begin_check(void **state)
         ask_answer = 0;
         n_asked = 0;
         now_sec = 1800000000;
+        is_program = true;
+        n_told = 0;
+        all.quiet_until = 0;
         boot_usec = 3600 * (int64_t)USEC_PER_SEC;
         if (begin(state) < 0)
                 return -1;
@@ -370,6 +376,27 @@ static void test_refused(void **state)
         assert_int_equal(check_at_once("alice"), VERDICT_NOT_ALLOWED);
 }
 
+/* A person's own are told once in a while: nobody can fill the journal. */
+static void test_rule_18_refusals_of_persons(void **state)
+{
+        (void)state;
+        now_sec += 61;
+        assert_int_equal(
+                check_asked("alice", KRATOS_OK, "{\"name\":\"root\"}", true), VERDICT_NOT_ALLOWED);
+        assert_int_equal(check_at_once("alice"), VERDICT_NOT_ALLOWED);
+        assert_int_equal(n_told, 2);
+        is_program = false;
+        for (unsigned i = 0; i < 100; i++)
+                assert_int_equal(check_at_once("alice"), VERDICT_NOT_ALLOWED);
+        assert_int_equal(n_told, 3);
+        boot_usec += 10 * (int64_t)USEC_PER_SEC;
+        assert_int_equal(check_at_once("alice"), VERDICT_NOT_ALLOWED);
+        assert_int_equal(n_told, 4);
+        is_program = true;
+        assert_int_equal(check_at_once("alice"), VERDICT_NOT_ALLOWED);
+        assert_int_equal(n_told, 5);
+}
+
 static void test_document_decides(void **state)
 {
         (void)state;
@@ -483,6 +510,7 @@ int main(void)
                 TEST(test_deleted),
                 TEST(test_rule_5_no_account_any_more),
                 TEST(test_refused),
+                TEST(test_rule_18_refusals_of_persons),
                 TEST(test_document_decides),
                 TEST(test_rule_23_answer_that_cannot_be_stored),
                 TEST(test_listed),

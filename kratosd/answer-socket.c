@@ -1,35 +1,41 @@
-#include "answer-pipe.h"
+#include "answer-socket.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
 
 #include "common/interface.h"
 #include "common/names.h"
+#include "prod.h"
 
-typedef struct pipe_path {
+typedef struct socket_path {
         char text[sizeof(ANSWERS_DIRECTORY "/") + ID_LENGTH];
-} pipe_path;
+} socket_path;
 
 DEFINE_CLEANUP(DIR *, closedir);
 
-static pipe_path path_of(const char *login)
+static socket_path path_of(const char *login)
 {
-        pipe_path path;
+        socket_path path;
 
         snprintf(path.text, sizeof(path.text), ANSWERS_DIRECTORY "/%s", login);
         return path;
 }
 
-int answer_pipes_prepare(void)
+int answer_sockets_prepare(void)
 {
         _cleanup_(closedirp) DIR *directory = NULL;
         struct dirent *entry;
+        int r = prod_prepare();
 
+        if (r < 0)
+                return r;
         if (mkdir(ANSWERS_DIRECTORY, 0711) < 0 && errno != EEXIST)
                 return -errno;
         /* Whatever the umask is: who knows a name may use it, and nobody may look for one. */
@@ -44,9 +50,9 @@ int answer_pipes_prepare(void)
         return 0;
 }
 
-/* Lets one user write into a pipe of ours, and nobody else (acl(5)); a file system without access
+/* Lets one user send to a socket of ours, and nobody else (acl(5)); a file system without access
  * control lists lets everybody who knows the name, which nobody can guess. */
-static int let_write(int fd, uid_t uid)
+static int let_send(const char *path, uid_t uid)
 {
         const struct {
                 struct posix_acl_xattr_header header;
@@ -59,30 +65,34 @@ static int let_write(int fd, uid_t uid)
                         { ACL_OTHER, 0, (__u32)ACL_UNDEFINED_ID } },
         };
 
-        if (fsetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl), 0) == 0)
+        if (setxattr(path, "system.posix_acl_access", &acl, sizeof(acl), 0) == 0)
                 return 0;
-        return errno == ENOTSUP && fchmod(fd, 0622) == 0 ? 0 : -errno;
+        return errno == ENOTSUP && chmod(path, 0622) == 0 ? 0 : -errno;
 }
 
-int answer_pipe_make(const char *login, uid_t uid, int *ret_reader)
+int answer_socket_make(const char *login, uid_t uid, int *ret_fd)
 {
-        pipe_path path = path_of(login);
-        _cleanup_close_ int reader = -1;
+        socket_path path = path_of(login);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         int r;
 
-        if (mkfifo(path.text, 0600) < 0)
+        if (fd < 0)
                 return -errno;
-        reader = open(path.text, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-        r = reader < 0 ? -errno : let_write(reader, uid);
+        prod_refuse_descriptors(fd);
+        memcpy(address.sun_path, path.text, sizeof(path.text));
+        if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        r = let_send(path.text, uid);
         if (r < 0) {
-                answer_pipe_remove(login);
+                (void)unlink(path.text);
                 return r;
         }
-        *ret_reader = TAKE_FD(reader);
+        *ret_fd = TAKE_FD(fd);
         return 0;
 }
 
-int answer_pipe_read(int reader, secret **ret)
+int answer_socket_read(int fd, secret **ret)
 {
         _cleanup_secret_ secret *answer = NULL;
         int r;
@@ -90,8 +100,9 @@ int answer_pipe_read(int reader, secret **ret)
         r = secret_new(ANSWER_MAX + 1, &answer);
         if (r < 0)
                 return r;
-        r = secret_read(answer, reader);
-        /* Somebody still holds the other end, and has written nothing. */
+        prod_begin();
+        r = secret_read(answer, fd);
+        prod_end();
         if (r < 0 && r != -EAGAIN)
                 return r;
         if (secret_size(answer) > ANSWER_MAX)
@@ -100,7 +111,12 @@ int answer_pipe_read(int reader, secret **ret)
         return 0;
 }
 
-void answer_pipe_remove(const char *login)
+void answer_socket_remove(const char *login, int fd)
 {
+        if (fd < 0)
+                return;
         (void)unlink(path_of(login).text);
+        prod_begin();
+        close(fd);
+        prod_end();
 }
