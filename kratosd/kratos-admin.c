@@ -117,8 +117,9 @@ static int list_identities(kratos_call *call, int (*each)(const kratos_identity 
         return call_start(call, ret);
 }
 
-int kratos_admin_find_identities(kratos *k, const char *identifier, uint64_t deadline_usec,
-        kratos_identity_each each, kratos_identities_done done, void *userdata, kratos_call **ret)
+int kratos_admin_find_identities(kratos *k, bool urgent, const char *identifier,
+        uint64_t deadline_usec, kratos_identity_each each, kratos_identities_done done,
+        void *userdata, kratos_call **ret)
 {
         _cleanup_call_ kratos_call *call = NULL;
         _cleanup_free_ char *escaped = NULL;
@@ -131,6 +132,7 @@ int kratos_admin_find_identities(kratos *k, const char *identifier, uint64_t dea
                 r = call_set_path(call, "/admin/identities?credentials_identifier=%s", escaped);
         if (r != 0)
                 return r;
+        call->lane = urgent ? HTTP_LOGINS : HTTP_BACKGROUND;
         return list_identities(TAKE_PTR(call), each, done, userdata, ret);
 }
 

@@ -97,10 +97,12 @@ int kratos_admin_get_identity(kratos *k, const char *identity, bool urgent, uint
 typedef int (*kratos_identity_each)(const kratos_identity *identity, void *userdata);
 typedef void (*kratos_identities_done)(int outcome, void *userdata);
 
-/* Looks for the identities that log in with an identifier, on the admin API. There may be several,
+/* Looks for the identities that log in with an identifier, on the admin API; urgent where a login
+ * waits for it. There may be several,
  * and such as have it for something else than what is meant: whose it is the caller must see. */
-int kratos_admin_find_identities(kratos *k, const char *identifier, uint64_t deadline_usec,
-        kratos_identity_each each, kratos_identities_done done, void *userdata, kratos_call **ret);
+int kratos_admin_find_identities(kratos *k, bool urgent, const char *identifier,
+        uint64_t deadline_usec, kratos_identity_each each, kratos_identities_done done,
+        void *userdata, kratos_call **ret);
 
 /* Identities of one request: more make the request longer than a proxy's default buffers, 4 or 8
  * KiB. */

@@ -39,8 +39,9 @@ typedef struct share {
         unsigned n_queries;
         unsigned n_waiting;
         unsigned tokens;
-        int64_t refilled; /* CLOCK_BOOTTIME, microseconds */
-        bool flooded;     /* and that was said */
+        int64_t refilled;     /* CLOCK_BOOTTIME, microseconds */
+        bool flooded;         /* and that was said */
+        int64_t silent_until; /* likewise: an answer was waited for in vain */
 } share;
 
 typedef struct query query;
@@ -82,7 +83,6 @@ struct lookups {
         TAILQ_HEAD(, nobody) nobodies; /* the oldest first */
         void *by_name;                 /* the same, as a tree, see tsearch(3) */
         unsigned n_nobodies;
-        int64_t silent_until;
         bool ending; /* nothing is asked any more */
 };
 
@@ -142,7 +142,8 @@ void lookups_forget(lookups *l)
 {
         while (!TAILQ_EMPTY(&l->nobodies))
                 forget(l, TAILQ_FIRST(&l->nobodies));
-        l->silent_until = 0;
+        for (size_t i = 0; i < SHARES; i++)
+                l->shares[i].silent_until = 0;
 }
 
 static share *share_of(lookups *l, uid_t asker)
@@ -276,7 +277,7 @@ static void on_identities(int outcome, void *userdata)
         if (outcome == KRATOS_OK)
                 r = take(q);
         else if (kratos_is_silent(outcome))
-                l->silent_until = boottime_usec() + SILENCE_USEC;
+                q->share->silent_until = boottime_usec() + SILENCE_USEC;
         else if (outcome > 0 && outcome != KRATOS_NOT_ASKED)
                 remember(l, q->name);
         if (r < 0)
@@ -302,7 +303,7 @@ static int query_begin(lookups *l, share *s, const char *name, query **ret)
         query *q;
         int r;
 
-        if (s->n_queries >= QUERIES_MAX || boottime_usec() < l->silent_until || !take_token(s))
+        if (s->n_queries >= QUERIES_MAX || boottime_usec() < s->silent_until || !take_token(s))
                 return LOOKUP_NOTHING;
         r = config_identifier(c, name, &identifier);
         q = r < 0 ? NULL : calloc(1, sizeof(query));
@@ -312,8 +313,8 @@ static int query_begin(lookups *l, share *s, const char *name, query **ret)
         q->share = s;
         snprintf(q->name, sizeof(q->name), "%s", name);
         TAILQ_INIT(&q->waiting);
-        r = kratos_admin_find_identities(l->kratos, identifier, c->lookup_timeout_usec, on_identity,
-                on_identities, q, &q->call);
+        r = kratos_admin_find_identities(l->kratos, s == &l->shares[LOGIN_PROGRAMS], identifier,
+                c->lookup_timeout_usec, on_identity, on_identities, q, &q->call);
         if (r < 0) {
                 free(q);
                 return r == -ENOMEM ? r : LOOKUP_NOTHING;

@@ -45,12 +45,16 @@ kratos_call *kratos_cancel(kratos_call *call)
         return NULL;
 }
 
-int kratos_admin_find_identities(kratos *k, const char *identifier, uint64_t deadline_usec,
-        kratos_identity_each each, kratos_identities_done done, void *userdata, kratos_call **ret)
+static bool is_urgent; /* the last call */
+
+int kratos_admin_find_identities(kratos *k, bool urgent, const char *identifier,
+        uint64_t deadline_usec, kratos_identity_each each, kratos_identities_done done,
+        void *userdata, kratos_call **ret)
 {
         kratos_call *call = &calls[n_calls];
 
         (void)k;
+        is_urgent = urgent;
         if (find_answer < 0)
                 return find_answer;
         assert_true(n_calls < CALLS_MAX);
@@ -326,8 +330,17 @@ static void test_rule_18_shares(void **state)
                 snprintf(name, sizeof(name), "d%u", i);
                 assert_int_equal(is_asked(name), i < 16);
         }
+        assert_false(is_urgent);
         asker = 0;
         assert_true(is_asked("alice"));
+        assert_true(is_urgent);
+        /* Nor does what the others waited for in vain keep anything from login programs. */
+        asker = 1001;
+        now_usec += 3600 * (int64_t)USEC_PER_SEC;
+        finish(&calls[n_calls - 2], KRATOS_NO_ANSWER);
+        assert_false(is_asked("bob"));
+        asker = 0;
+        assert_true(is_asked("bob"));
 }
 
 /* A Kratos that does not answer is left alone for a while, by look-ups of any name. */
