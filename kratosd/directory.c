@@ -344,8 +344,9 @@ typedef struct each {
         directory_each_user_t user;
         directory_each_group_t group;
         directory_each_membership_t membership;
-        const char *group_wanted; /* of memberships; NULL: all */
-        bool user_found;          /* and may be told of */
+        const char *group_wanted;            /* of memberships; NULL: all */
+        char group_known[USER_NAME_MAX + 1]; /* the last one that was looked at */
+        int group_result;                    /* and what came of that */
         void *userdata;
 } each;
 
@@ -396,28 +397,35 @@ int directory_each_group(directory *d, directory_each_group_t callback, void *us
         return r != 0 ? r : store_each_group(d->store, on_group, &e);
 }
 
-/* Whether there is a user of a name to be told of: one that is hidden or no good is in no group. */
-static int check_member(directory *d, const char *name)
+int directory_check_member(directory *d, const char *name)
 {
         _cleanup_user_ directory_user *u = NULL;
 
         return directory_find_user(d, name, &u);
 }
 
+/* Whether a group of Kratos's may be had here. Its members come one after the other. */
+static int check_group(each *e, const char *group)
+{
+        directory_group own;
+
+        if (strcmp(e->group_known, group) == 0)
+                return e->group_result;
+        snprintf(e->group_known, sizeof(e->group_known), "%s", group);
+        e->group_result = find_shared_group(e->directory, group, &own);
+        return e->group_result;
+}
+
 /* A membership of a group of Kratos's: in that group, if this host may have it, and in those that
- * the configuration makes of it. A member who may not be served is none: a local user of the same
- * name would be one instead. */
+ * the configuration makes of it. */
 static int on_membership(const char *user, const char *group, void *userdata)
 {
-        const each *e = userdata;
+        each *e = userdata;
         const word_list *local = config_local_groups(e->directory->config, group);
-        directory_group own;
-        int r = e->user_found ? 0 : check_member(e->directory, user);
+        int r = 0;
 
-        if (r != 0)
-                return r < 0 ? r : 0;
         if (!e->group_wanted || strcmp(group, e->group_wanted) == 0) {
-                r = find_shared_group(e->directory, group, &own);
+                r = check_group(e, group);
                 if (r == 0)
                         r = e->membership(user, group, e->userdata);
                 else if (r == DIRECTORY_UNKNOWN)
@@ -467,6 +475,5 @@ int directory_each_membership(directory *d, const char *user, const char *group,
         r = directory_find_user(d, user, &u);
         if (r != 0)
                 return r < 0 ? r : 0;
-        e.user_found = true;
         return store_each_membership(d->store, user, NULL, on_membership, &e);
 }

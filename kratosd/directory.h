@@ -71,7 +71,8 @@ int directory_find_gid(directory *d, gid_t gid, directory_group *ret);
 /* Each calls back for every user, group, or membership; a callback that returns nonzero ends it,
  * and that is returned. The directory must not be changed meanwhile. 0, -errno. Memberships include
  * those that [Groups] gives in local groups; of a user, of a group, or with both NULL all there
- * are.
+ * are. Without a user they are what the store says: whether there is such a member to be told of
+ * directory_check_member says, of each when it is told, for there may be very many.
  */
 typedef int (*directory_each_user_t)(const directory_user *user, void *userdata);
 typedef int (*directory_each_group_t)(const directory_group *group, void *userdata);
@@ -80,6 +81,10 @@ int directory_each_user(directory *d, directory_each_user_t each, void *userdata
 int directory_each_group(directory *d, directory_each_group_t each, void *userdata);
 int directory_each_membership(directory *d, const char *user, const char *group,
         directory_each_membership_t each, void *userdata);
+
+/* Whether a user of ours may be told of: one that is hidden or no good is in no group. 0,
+ * DIRECTORY_UNKNOWN, -errno. */
+int directory_check_member(directory *d, const char *name);
 
 /* A number that is another one once anything has changed on which answers depend, but for the time:
  * the store, the configuration, the local files. -errno. */

@@ -19,6 +19,7 @@ typedef struct list {
         varlink_buffer notes; /* numbers, or pairs of strings: user and group */
         size_t noted_max;     /* bytes */
         bool first_only;      /* the caller wants to know whether there is one */
+        bool checks_members;  /* nobody has looked yet whether they may be told of */
         json_object *held;    /* is told next: only the last reply has no "continues" */
 } list;
 
@@ -114,10 +115,13 @@ static int next_group(list *l, uid_t peer, json_object **ret)
 static int next_membership(list *l, uid_t peer, json_object **ret)
 {
         const char *user = buffer_bytes(&l->notes), *group = user + strlen(user) + 1;
-        json_object *reply = membership_reply(user, group);
+        int r = l->checks_members ? directory_check_member(l->directory, user) : 0;
+        json_object *reply = r == 0 ? membership_reply(user, group) : NULL;
 
         (void)peer;
         buffer_consume(&l->notes, strlen(user) + strlen(group) + 2);
+        if (r != 0)
+                return r < 0 ? r : NOT_TOLD;
         return told(reply, ret);
 }
 
@@ -217,5 +221,6 @@ void list_memberships(varlink_call *call, directory *d, const char *user, const 
                 return;
         }
         l->first_only = user && group;
+        l->checks_members = !user;
         begin(call, l, directory_each_membership(d, user, group, note_membership, l));
 }

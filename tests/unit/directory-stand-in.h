@@ -33,6 +33,7 @@ struct directory {
         bool all_forbidden; /* the configuration allows no number any more */
         int error;          /* every question's answer, if not 0 */
         unsigned asked;
+        const char *hidden; /* a member who may not be told of any more */
 };
 
 struct lookup {
@@ -177,6 +178,11 @@ int directory_each_group(directory *d, directory_each_group_t each, void *userda
                 r = each(&g, userdata);
         }
         return r;
+}
+
+int directory_check_member(directory *d, const char *name)
+{
+        return d->hidden && strcmp(d->hidden, name) == 0 ? DIRECTORY_UNKNOWN : 0;
 }
 
 int directory_each_membership(directory *d, const char *user, const char *group,

@@ -23,9 +23,14 @@ static int tell_group(const directory_group *group, void *userdata)
         return 0;
 }
 
+/* As whoever tells of them does. */
 static int tell_membership(const char *user, const char *group, void *userdata)
 {
+        int r = directory_check_member(users, user);
+
         (void)userdata;
+        if (r != 0)
+                return r < 0 ? r : 0;
         snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s:%s ", user, group);
         return 0;
 }

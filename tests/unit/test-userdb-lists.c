@@ -46,6 +46,11 @@ static void test_memberships(void **state)
                 "{\"parameters\":{\"userName\":\"alice\",\"groupName\":\"team\"},"
                 "\"continues\":true}");
         assert_answer(w, w->fd, "{\"parameters\":{\"userName\":\"bob\",\"groupName\":\"team\"}}");
+        /* Whoever is hidden is in no group, also where the group's members are told one by one. */
+        w->directory.hidden = "alice";
+        assert_call(w, ASK_MORE("GetMemberships", "\"groupName\":\"team\","),
+                "{\"parameters\":{\"userName\":\"bob\",\"groupName\":\"team\"}}");
+        w->directory.hidden = NULL;
         /* A group of the host's own, in which [Groups] puts her. */
         w->directory.people[0].group = "docker";
         assert_call(w, ASK_MORE("GetMemberships", "\"userName\":\"alice\","),
