@@ -34,7 +34,7 @@ lane_place *lane_next(lane *l, uint64_t now)
 {
         lane_place *place;
 
-        while ((place = TAILQ_FIRST(&l->under_way)) && now - place->begun >= LANE_SLOW_USEC) {
+        while ((place = TAILQ_FIRST(&l->under_way)) && now >= place->begun + LANE_SLOW_USEC) {
                 stop_counting(l, place);
                 place->state = LANE_SLOW;
         }

@@ -30,6 +30,7 @@ HEADERS = {
 }
 
 UNSAFE = r"\b(strcpy|strcat|sprintf|vsprintf|system|popen|alloca|atoi|gets|strtok|tmpnam|mktemp)\s*\("
+ENDS_A_PROCESS = r"\b(kill|killpg|tgkill|sigqueue|pidfd_\w+|raise)\s*\("
 UNSAFE_IN_A_MODULE = r"\b(getenv|secure_getenv|signal|sigaction|umask|setlocale|chdir|setenv|putenv)\s*\("
 
 
@@ -138,6 +139,10 @@ def test_rule_15_no_shell() -> None:
 
 def test_rule_6_module_reads_no_environment_and_changes_no_process_state() -> None:
     assert not findings(sources("pam_kratos"), UNSAFE_IN_A_MODULE)
+
+
+def test_rule_16_nothing_ends_a_process() -> None:
+    assert not findings(sources(*SHIPPED), ENDS_A_PROCESS)
     assert not findings(sources("pam_kratos"), r"\benviron\b")
 
 

@@ -46,6 +46,7 @@ static void test_width_and_order(void **state)
         assert_null(lane_next(&tested, NOW));
         enter_all();
         check_turns(NOW, 0, WIDTH);
+        assert_null(lane_next(&tested, NOW - 1)); /* for whom it is a little earlier */
         assert_int_equal(places[WIDTH].state, LANE_WAITING);
         /* One leaves, one has its turn, whichever it was that left. */
         lane_leave(&tested, &places[1]);

@@ -187,6 +187,20 @@ static void test_terms(void **state)
         replies_free(r);
 }
 
+/* Whoever asks: a reply with somebody's keys must not go to the next who comes to its place. */
+static void test_rule_37_two_peers_of_one_place(void **state)
+{
+        reply_terms terms = { .changes = 7, .until = 200, .name = "alice" };
+        replies *r = replies_new();
+
+        (void)state;
+        replies_keep(r, 0, "call", 4, "reply", 5, &terms);
+        for (uid_t peer = 1; peer <= 64 * REPLIES_MAX; peer++)
+                assert_false(finds(r, peer, "call", 7, 150));
+        assert_true(finds(r, 0, "call", 7, 150));
+        replies_free(r);
+}
+
 static void test_rule_18_there_are_so_many_and_no_more(void **state)
 {
         static char large[REPLY_KEPT_MAX];
@@ -223,6 +237,7 @@ int main(void)
                 WITH_WORLD(test_rule_37_numbers_are_checked_again_at_each_reply),
                 WITH_WORLD(test_what_is_no_record_is_asked_for_each_time),
                 cmocka_unit_test(test_terms),
+                cmocka_unit_test(test_rule_37_two_peers_of_one_place),
                 cmocka_unit_test(test_rule_18_there_are_so_many_and_no_more),
         };
 
