@@ -62,6 +62,7 @@ struct query {
         kratos_call *call;
         kratos_identity claimant; /* of several, the one whose name it is, or else the first */
         size_t n_claimants;
+        bool has_nameless; /* and that was said */
         TAILQ_HEAD(, lookup) waiting;
         LIST_ENTRY(query) queries;
 };
@@ -220,12 +221,14 @@ static bool is_owner(query *q, const char *identity)
 static int on_identity(const kratos_identity *identity, void *userdata)
 {
         query *q = userdata;
-
         int r = 0;
 
-        /* One whose document names nobody: that is said, for somebody meant it to be this name. */
-        if (identity->document && !identity->claims[0])
+        /* One whose document names nobody: that is said, for somebody meant it to be this name. Of
+         * the first alone: an answer may have any number of them. */
+        if (identity->document && !identity->claims[0] && !q->has_nameless) {
+                q->has_nameless = true;
                 r = adopt(q->owner->directory, q->owner->store, identity);
+        }
         if (r < 0 || strcmp(identity->claims, q->name) != 0)
                 return r < 0 ? r : 0;
         if (q->n_claimants++ > 0 && !is_owner(q, identity->id))

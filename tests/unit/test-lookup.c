@@ -444,6 +444,22 @@ static void test_rule_31_many_claim_it(void **state)
         assert_true(is_known("alice"));
 }
 
+/* Whose document names nobody is told, and not of each that an answer may have. */
+static void test_rule_18_nameless_documents(void **state)
+{
+        (void)state;
+        assert_true(is_asked("alice"));
+        tell(LAST_CALL, ALICE, "");
+        assert_int_equal(n_said, 1);
+        tell(LAST_CALL, BOB, "");
+        tell(LAST_CALL, DAVE, "");
+        assert_int_equal(n_said, 1);
+        tell(LAST_CALL, CAROL, "alice");
+        finish(LAST_CALL, KRATOS_OK);
+        assert_true(is_known("alice"));
+        n_said = 0;
+}
+
 /* What cannot be an account here is not asked for again and again. */
 static void test_rule_18_what_is_not_served_is_remembered(void **state)
 {
@@ -532,6 +548,7 @@ int main(void)
                 TEST(test_rule_31_identifier_of_another),
                 TEST(test_rule_31_several_claim_it),
                 TEST(test_rule_31_many_claim_it),
+                TEST(test_rule_18_nameless_documents),
                 TEST(test_rule_18_what_is_not_served_is_remembered),
                 TEST(test_ask_again_from_within),
                 TEST(test_end),
