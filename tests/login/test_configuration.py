@@ -126,6 +126,7 @@ class TestMistakes:
     def test_what_only_root_can_read(self, stopped_daemon: Daemon) -> None:
         """Root, who asks, could read it."""
         stopped_daemon.write_configuration(GOOD)
+        DROP_INS.mkdir(exist_ok=True)
         own = DROP_INS / "own.conf"
         own.write_text("[Log]\nLevel=info\n")
         own.chmod(0o600)
