@@ -98,6 +98,21 @@ int call_whose(call *c, bool afresh)
         return PAM_USER_UNKNOWN;
 }
 
+/* True where kratosd is gone, or says that the user is none of ours. */
+static bool is_disowned(call *c)
+{
+        int r = user_database_ask(c->user, &c->client.left_usec);
+
+        return r == USER_DATABASE_UNKNOWN || r == USER_DATABASE_GONE;
+}
+
+/* True for a user whom this host knows from another directory. Its name service would name our
+ * people too, for it asks kratosd, which may have come between the first question and that. */
+static bool is_elsewhere(call *c)
+{
+        return is_disowned(c) && pam_modutil_getpwnam(c->pamh, c->user) && is_disowned(c);
+}
+
 int call_prepare(call *c)
 {
         int r;
@@ -110,6 +125,9 @@ int call_prepare(call *c)
         c->state->local = false;
         r = library_open(&c->library);
         if (r < 0) {
+                /* A broken installation says nothing against people of other directories. */
+                if (!c->ours && is_elsewhere(c))
+                        return PAM_USER_UNKNOWN;
                 pam_syslog(c->pamh, LOG_ERR, "refused %s: cannot load " CLIENT_LIBRARY, c->user);
                 return PAM_SYSTEM_ERR;
         }
@@ -189,21 +207,6 @@ static void report(call *c, int r, int code)
                         r == -EPERM     ? "whoever answers is not kratosd"
                         : r == -EBADMSG ? "kratosd's answer breaks the interface"
                                         : describe(-r));
-}
-
-/* True where kratosd is gone, or says that the user is none of ours. */
-static bool is_disowned(call *c)
-{
-        int r = user_database_ask(c->user, &c->client.left_usec);
-
-        return r == USER_DATABASE_UNKNOWN || r == USER_DATABASE_GONE;
-}
-
-/* True for a user whom this host knows from another directory. Its name service would name our
- * people too, for it asks kratosd, which may have come between the first question and that. */
-static bool is_elsewhere(call *c)
-{
-        return is_disowned(c) && pam_modutil_getpwnam(c->pamh, c->user) && is_disowned(c);
 }
 
 int call_result(call *c, int r)

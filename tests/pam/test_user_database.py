@@ -127,6 +127,22 @@ def test_kratosd_is_gone() -> None:
     USERDB.unlink()
 
 
+@pytest.mark.parametrize("call", ["authenticate", "acct_mgmt"])
+def test_rule_23_the_library_is_missing(call: str) -> None:
+    """People of other directories are not kept out by that; whoever is ours, or may be, is."""
+    library, away = Path("/usr/lib/kratosd/client.so"), Path("/usr/lib/kratosd/away.so")
+    library.rename(away)
+    try:
+        assert check(call=call)[0] == "USER_UNKNOWN"
+        with UserDatabase(says(NO_RECORD)):
+            assert check(call=call)[0] == "USER_UNKNOWN"
+        with UserDatabase(ANSWERS["a record"]):
+            assert check(call=call)[0] == "SYSTEM_ERR"
+        assert check("alice", call)[0] == check("nobody-here", call)[0] == "SYSTEM_ERR"
+    finally:
+        away.rename(library)
+
+
 ANSWERS: dict[str, Behaviour] = {
     "a record": says(b'{"parameters":{"record":{"userName":"elsa"},"incomplete":false}}\0'),
     "a long record": says(b'{"parameters":{"record":{"userName":"' + b"e" * 100000 + b'"}}}\0'),
