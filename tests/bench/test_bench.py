@@ -20,7 +20,7 @@ RATIOS = {
 LOOK_UPS = ("nss_known", "nss_uid", "nss_unknown")
 RATIOS |= {
     *(f"{name}_ratio" for name in (*LOOK_UPS, "nss_growth", "initgroups_5", "initgroups_100")),
-    *("id_cold_ratio", "nss_growth_1000_ratio"),
+    "id_cold_ratio",
 }
 TIMES = {
     *("login_ms_p50", "login_raw_ms_p50", "login_typed_ms_p50", "login_typed_raw_ms_p50"),
@@ -29,6 +29,7 @@ TIMES = {
     *("local_user_added_us", "local_user_added_stopped_us", "local_user_added_hung_us"),
     *(f"{name}{suffix}" for name in LOOK_UPS for suffix in ("_us_p50", "_us_p99", "_trivial_us_p50")),
     "nss_100000_first_us_p50",
+    "nss_100000_1000_asked_us_p50",
     *("initgroups_5_us", "initgroups_100_us", "id_cold_ms", "nss_unknown_asked_us_p50"),
     *("refresh_s", "refresh_cpu_s", "kratos_refresh_request_ms", "kratos_refresh_request_cpu_ms"),
     *("kratos_refresh_1000_s", "kratos_refresh_100000_s"),
