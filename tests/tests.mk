@@ -25,7 +25,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 
 # These replace a function of a part whose others they need: theirs comes first.
 $(BUILD)/unit/test-account $(BUILD)/unit/test-account-check $(BUILD)/unit/test-command \
-$(BUILD)/unit/test-lookup $(BUILD)/unit/test-refresh: \
+$(BUILD)/unit/test-lookup $(BUILD)/unit/test-lookup-limits $(BUILD)/unit/test-refresh: \
 	UNIT_LDFLAGS := -Wl,--allow-multiple-definition
 
 .PHONY: unit fuzzers fuzz-programs tidy
