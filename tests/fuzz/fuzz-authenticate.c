@@ -27,8 +27,9 @@ static void check_authenticated(int r)
         if (r == PAM_USER_UNKNOWN && seen.standing == LISTED_FALLBACK)
                 require(seen.unavailable);
         if (r == PAM_USER_UNKNOWN && seen.standing == ABSENT)
-                require(!seen.begun && (seen.unknown || (seen.unavailable && seen.known_elsewhere &&
-                                                                seen.disowned >= 2)));
+                require(!seen.begun &&
+                        (seen.unknown || ((seen.unavailable || seen.no_library) &&
+                                                 seen.known_elsewhere && seen.disowned >= 2)));
         if (seen.standing == UNLISTED || seen.standing == DISTRUSTED)
                 require(r == PAM_USER_UNKNOWN && seen.calls == 0);
         if (seen.standing == BROKEN)
@@ -42,7 +43,7 @@ static void log_in(pam_handle_t *pamh)
         bool authenticated;
 
         seen.granted = seen.account_ok = seen.opened = seen.unknown = seen.unavailable = false;
-        seen.begun = false;
+        seen.begun = seen.no_library = false;
         seen.prompts = seen.calls = seen.disowned = 0;
         r = pam_sm_authenticate(pamh, 0, argc, arguments);
         check_authenticated(r);

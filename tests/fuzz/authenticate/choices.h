@@ -35,6 +35,7 @@ static struct {
         bool opened;      /* a session was answered with a lifeline */
         bool unknown;     /* the daemon said: not ours */
         bool unavailable; /* it could not be reached, or could not say */
+        bool no_library;  /* client.so was not to be had */
         bool begun;       /* it began a login */
         unsigned prompts, calls;
         unsigned disowned; /* how often the user database said: gone, or not ours */
