@@ -28,7 +28,7 @@
 
 /* Whoever has a share of all this: login programs, and all others, so that no local person's
  * invented names keep somebody from logging in here for the first time. */
-enum share_of {
+enum sharer {
         LOGIN_PROGRAMS,
         OTHERS,
         SHARES,

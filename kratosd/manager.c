@@ -207,8 +207,8 @@ static int make_accounts(manager *m, config *c)
         return 0;
 }
 
-/* Accounts are there for NSS before anything else is. Where their socket cannot be had,
- * the daemon does without: whoever is logged in already, or local, must not suffer from it. */
+/* Accounts are there for NSS before anything else is. Where their socket cannot be had, the daemon
+ * does without: whoever is logged in already, or local, must not suffer from it. */
 static int serve_accounts(manager *m)
 {
         _cleanup_(varlink_listener_freep) varlink_listener *l = NULL;
@@ -290,8 +290,8 @@ int manager_run(config *c)
                 log_message(LOG_ERR, "kratosd cannot start: %s", strerror(-r));
                 return r;
         }
-        /* Before the bus is there, which may be waiting for us, and before the many
-         * sessions of a busy host are taken over: nobody is served before that all the same. */
+        /* Before the bus is there, which may be waiting for us, and before the many sessions of a
+         * busy host are taken over: nobody is served before that all the same. */
         (void)sd_notify(0, "READY=1");
         check_list();
         r = sd_event_loop(m.event);

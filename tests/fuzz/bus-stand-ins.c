@@ -371,7 +371,7 @@ int answer_sockets_prepare(void)
         return 0;
 }
 
-int answer_socket_make(const char *login, uid_t uid, int *ret_reader)
+int answer_socket_make(const char *login, uid_t uid, int *ret_fd)
 {
         (void)uid;
         int fds[2];
@@ -379,13 +379,13 @@ int answer_socket_make(const char *login, uid_t uid, int *ret_reader)
         require(id_is_valid(login) && pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
         require(write(fds[1], "answer", 6) == 6);
         close(fds[1]);
-        *ret_reader = fds[0];
+        *ret_fd = fds[0];
         return 0;
 }
 
-int answer_socket_read(int reader, secret **ret)
+int answer_socket_read(int fd, secret **ret)
 {
-        require(secret_new(ANSWER_MAX, ret) == 0 && secret_read(*ret, reader) == 0);
+        require(secret_new(ANSWER_MAX, ret) == 0 && secret_read(*ret, fd) == 0);
         return 0;
 }
 

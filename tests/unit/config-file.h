@@ -17,12 +17,12 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "kratosd/config.h"
 
 #define COMPLAINTS_MAX 32
 #define LEAST "[Kratos]\nPublicURL=https://k\n"
 
-static char folder[] = "/tmp/test-config-XXXXXX";
 static char file[PATH_MAX];
 
 /* What was complained of while the last file was read. */
@@ -120,18 +120,10 @@ static inline void check_words(const word_list *list, const char *expected)
         assert_string_equal(text, expected);
 }
 
-static int make_folder(void **state)
+static int begin_file(void **state)
 {
-        (void)state;
-        if (!mkdtemp(folder))
+        if (make_folder(state) < 0)
                 return -1;
         snprintf(file, sizeof(file), "%s/kratosd.conf", folder);
         return 0;
-}
-
-static int remove_folder(void **state)
-{
-        (void)state;
-        (void)unlink(file);
-        return rmdir(folder);
 }

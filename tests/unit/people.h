@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "kratosd/adoption.h"
 #include "kratosd/directory.h"
 #include "kratosd/log.h"
@@ -32,7 +32,6 @@
 #define FIRST 1879048192U
 #define LAST 2147352575U
 
-static char folder[] = "/tmp/test-people-XXXXXX";
 static char passwd_file[PATH_MAX], group_file[PATH_MAX];
 static store *people;
 static local_files *local;
@@ -142,9 +141,7 @@ static inline bool is_known(const char *name)
 
 static int begin(void **state)
 {
-        (void)state;
-        snprintf(folder, sizeof(folder), "/tmp/test-people-XXXXXX");
-        if (!mkdtemp(folder))
+        if (make_folder(state) < 0)
                 return -1;
         snprintf(passwd_file, sizeof(passwd_file), "%s/passwd", folder);
         snprintf(group_file, sizeof(group_file), "%s/group", folder);
@@ -165,16 +162,8 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-        DIR *opened = opendir(folder);
-        struct dirent *entry;
-
-        (void)state;
         close_people();
-        while ((entry = readdir(opened)))
-                if (entry->d_name[0] != '.')
-                        (void)unlinkat(dirfd(opened), entry->d_name, 0);
-        closedir(opened);
-        return rmdir(folder);
+        return remove_folder(state);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)

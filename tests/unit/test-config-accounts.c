@@ -344,5 +344,5 @@ int main(void)
                 cmocka_unit_test(test_a_misspelt_key_is_a_warning),
         };
 
-        return cmocka_run_group_tests(tests, make_folder, remove_folder);
+        return cmocka_run_group_tests(tests, begin_file, remove_folder);
 }

@@ -476,5 +476,5 @@ int main(void)
                 cmocka_unit_test(test_references),
         };
 
-        return cmocka_run_group_tests(tests, make_folder, remove_folder);
+        return cmocka_run_group_tests(tests, begin_file, remove_folder);
 }

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/test-local-XXXXXX";
+#include "folder.h"
 static char passwd_file[PATH_MAX], group_file[PATH_MAX];
 static local_files *local;
 
@@ -36,9 +36,7 @@ static void put(const char *name, const char *text)
 
 static int begin(void **state)
 {
-        (void)state;
-        snprintf(folder, sizeof(folder), "/tmp/test-local-XXXXXX");
-        if (!mkdtemp(folder))
+        if (make_folder(state) < 0)
                 return -1;
         snprintf(passwd_file, sizeof(passwd_file), "%s/passwd", folder);
         snprintf(group_file, sizeof(group_file), "%s/group", folder);
@@ -50,11 +48,8 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-        (void)state;
         local = local_files_free(local);
-        (void)unlink(passwd_file);
-        (void)unlink(group_file);
-        return rmdir(folder);
+        return remove_folder(state);
 }
 
 static void test_names_and_numbers(void **state)

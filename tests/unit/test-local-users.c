@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "cleanup.h"
+#include "folder.h"
 
 #define ID "9f425a8d-7efc-4768-8f23-7647a74fdf13"
 #define PASSWD_TEXT                                                                                \
@@ -23,7 +24,6 @@
         "alice:x:2001:2001:Alice:/home/alice:/bin/bash\n"                                          \
         "bob:x:2002:2002:Bob:/home/bob:/bin/bash\n"
 
-static char folder[] = "/tmp/test-local-users.XXXXXX";
 static char list[64], passwd[64];
 
 static void write_bytes(const char *path, const char *bytes, size_t size)
@@ -40,22 +40,13 @@ static void write_text(const char *path, const char *text)
         write_bytes(path, text, strlen(text));
 }
 
-static int make_folder(void **state)
+static int begin(void **state)
 {
-        (void)state;
-        if (!mkdtemp(folder))
+        if (make_folder(state) < 0)
                 return -1;
         snprintf(list, sizeof(list), "%s/local-users", folder);
         snprintf(passwd, sizeof(passwd), "%s/passwd", folder);
         return 0;
-}
-
-static int remove_folder(void **state)
-{
-        (void)state;
-        unlink(list);
-        unlink(passwd);
-        return rmdir(folder);
 }
 
 static int fresh(void **state)
@@ -356,5 +347,5 @@ int main(void)
                 cmocka_unit_test_setup(test_check_of_a_long_list, fresh),
         };
 
-        return cmocka_run_group_tests(tests, make_folder, remove_folder);
+        return cmocka_run_group_tests(tests, begin, remove_folder);
 }

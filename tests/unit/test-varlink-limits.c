@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "send-descriptor.h"
 #include "varlink-world.h"
 
 #define OTHER 12346
@@ -211,24 +212,10 @@ static int lingering_socket(int *ret_peer)
         return fd;
 }
 
-static void send_descriptor(int to, int fd)
+/* The receiver becomes its last holder. */
+static void pass_on(int to, int fd)
 {
-        union {
-                char bytes[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } control = { 0 };
-        struct iovec text = { (char *)"{", 1 };
-        struct msghdr message = { .msg_iov = &text,
-                .msg_iovlen = 1,
-                .msg_control = control.bytes,
-                .msg_controllen = sizeof(control.bytes) };
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(header), &fd, sizeof(int));
-        assert_int_equal(sendmsg(to, &message, MSG_NOSIGNAL), 1);
+        assert_int_equal(send_descriptor(to, fd), 0);
         close(fd);
 }
 
@@ -241,7 +228,7 @@ static void test_rule_18_descriptors_hold_nobody_up(void **state)
         uint64_t begun = monotonic_usec();
         int kept[VARLINK_CONNECTIONS_MAX];
 
-        send_descriptor(fd, lingering_socket(&peer));
+        pass_on(fd, lingering_socket(&peer));
         assert_closed(w, fd);
         assert_call(w, other, ECHO, ECHOED);
         /* This one the server closes without having read it, for it has no room. */
@@ -250,7 +237,7 @@ static void test_rule_18_descriptors_hold_nobody_up(void **state)
         unread = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         assert_int_equal(
                 connect(unread, (struct sockaddr *)&client_address, client_address_size), 0);
-        send_descriptor(unread, lingering_socket(&second));
+        pass_on(unread, lingering_socket(&second));
         assert_closed(w, unread);
         assert_true(monotonic_usec() - begun < 5 * USEC_PER_SEC);
         for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)

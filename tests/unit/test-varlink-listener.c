@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "send-descriptor.h"
+
 #define FOLDER "/run/test-varlink-listener/userdb"
 #define PATH FOLDER "/org.example"
 
@@ -104,27 +106,6 @@ static void test_what_cannot_be_bound(void **state)
         assert_null(l);
 }
 
-/* 0, or the errno of sending a descriptor along. */
-static int try_to_send_descriptor(int to)
-{
-        union {
-                char bytes[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } control = { 0 };
-        struct iovec text = { (char *)"{", 1 };
-        struct msghdr message = { .msg_iov = &text,
-                .msg_iovlen = 1,
-                .msg_control = control.bytes,
-                .msg_controllen = sizeof(control.bytes) };
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(header), &(int){ STDIN_FILENO }, sizeof(int));
-        return sendmsg(to, &message, MSG_NOSIGNAL) == 1 ? 0 : errno;
-}
-
 /* Before it is accepted, and after. */
 static void test_rule_18_takes_no_descriptors(void **state)
 {
@@ -142,10 +123,10 @@ static void test_rule_18_takes_no_descriptors(void **state)
         }
         assert_int_equal(option, 0);
         assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        assert_int_equal(try_to_send_descriptor(fd), EPERM);
+        assert_int_equal(send_descriptor(fd, STDIN_FILENO), EPERM);
         accepted = accept(varlink_listener_fd(l), NULL, NULL);
         assert_true(accepted >= 0);
-        assert_int_equal(try_to_send_descriptor(fd), EPERM);
+        assert_int_equal(send_descriptor(fd, STDIN_FILENO), EPERM);
         assert_int_equal(send(fd, "{", 1, 0), 1);
 }
 
