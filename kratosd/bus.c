@@ -40,6 +40,7 @@ static void disconnect(bus_face *f)
 {
         if (!f->bus)
                 return;
+        operations_forget(&f->operations);
         sd_bus_detach_event(f->bus);
         sd_bus_close(f->bus);
         f->bus = sd_bus_unref(f->bus);

@@ -36,6 +36,19 @@ operation *operation_free(operation *o)
         return NULL;
 }
 
+void operations_forget(operations *all)
+{
+        operation *o = LIST_FIRST(&all->list);
+
+        while (o) {
+                operation *next = LIST_NEXT(o, list);
+
+                if (o->asking)
+                        operation_free(o);
+                o = next;
+        }
+}
+
 void operation_answer(operation *o, int verdict)
 {
         operation_answer_with(o, verdict, NULL);

@@ -52,6 +52,10 @@ typedef struct operation {
  * of sd-bus returns. */
 int operation_start(operations *all, sd_bus_message *message, void (*run)(operation *o));
 
+/* Ends the calls of which the bus has not said yet whose they are, before its connection goes: it
+ * will not any more. */
+void operations_forget(operations *all);
+
 operation *operation_free(operation *o);
 DEFINE_CLEANUP(operation *, operation_free);
 #define _cleanup_operation_ _cleanup_(operation_freep)
