@@ -1,31 +1,33 @@
 """The figures of account look-ups: what NSS costs with kratosd behind nss-systemd, beside the same
 with a provider that does nothing (trivial-provider.c); what 100,000 people cost; and what hosts that
-ask again and again cost Kratos.
+ask again and again cost a Kratos that has as many identities.
 
 Ours and the trivial one are measured by turns, by one process, each in the place of the other
 (look-ups.c). A known name is somebody's with an SSH key; an unknown one is known to be nobody's,
-but for nss_unknown_asked: a new one each time, for which Kratos is asked.
+but for the figures of what is asked: those are names for which Kratos is asked, a new one each time.
 """
 
 import json
 import math
+import os
 import random
 import shutil
 import socket
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from admin_server import Watch
 from figures import p50, p99, show
-from people import DATABASE, Person, install_store, write_store
+from identities import create_identities
+from people import DATABASE, Person, install_store, read_store, write_store
 
 from world.daemon import USERDB as PROVIDER
 from world.daemon import Daemon
-from world.kratos import Kratos
+from world.kratos import Kratos, Request
 from world.paths import WORLD
+from world.postgres import Postgres
 from world.processes import Service, descendants, memory_kib, wait_until
 
 USERDB = PROVIDER.parent
@@ -38,6 +40,13 @@ STORE_SIZES = (10, 1_000, 100_000)
 ASKED = 10
 ASKED_MANY = 1_000
 HOSTS = (2_000, 20_000)
+# Those of whom Kratos says something else than the host has known: two of them disabled and deleted.
+CHANGED = 7
+ROUND_MAX_SEC = 900
+# Until kratosd has in its store what Kratos has answered last.
+SETTLE_SEC = 1
+# Until kratosd/lookup.c has all its tokens again.
+REFILL_SEC = 2
 # kratosd/refresh.c, kratosd/kratos.h, and etc/kratosd.conf.
 STEP_SEC = 0.1
 BATCH = 80
@@ -60,21 +69,25 @@ def call(method: str, **parameters: object) -> str:
 
 
 def processor_ms(pid: int) -> float:
-    """The processor time so far of a process and all below it."""
-    spent = 0
+    """The processor time so far of a process and all below it; of those that have ended, in ticks."""
+    spent, ticks = 0, 0
     for one in [pid, *descendants(pid)]:
         for task in Path(f"/proc/{one}/task").glob("*/schedstat"):
             spent += int(task.read_text().split()[0])
-    return spent / 1e6
+        # cutime and cstime of proc(5), counted from behind the name.
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[13]) + int(fields[14])
+    return spent / 1e6 + ticks * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 class AccountBench:
     def __init__(
-        self, effort, run: Run, programs: Path, daemon: Daemon, kratos: Kratos, postgres: Service
+        self, effort, run: Run, programs: Path, daemon: Daemon, kratos: Kratos, postgres: Postgres
     ) -> None:
         self.effort, self._run, self.programs = effort, run, programs
         self.daemon, self.kratos, self.postgres = daemon, kratos, postgres
         self.people: dict[int, list[Person]] = {}
+        self.known: list[Person] = []  # to Kratos
 
     # The world.
 
@@ -95,6 +108,8 @@ class AccountBench:
         shutil.move(DATABASE, empty)
         for size in STORE_SIZES:
             self.people[size] = [Person(number) for number in range(size)]
+        self.known = self.people[STORE_SIZES[-1]][: self.effort.identities]
+        create_identities(self.kratos, self.postgres, "kratos", self.known)
         for size, groups in enumerate(GROUPS, 1):
             self.people[10][size].groups = groups
         for size, people in self.people.items():
@@ -149,10 +164,15 @@ class AccountBench:
         show("id_cold_ratio", p50(ours) / p50(trivial), "ratio")
 
     def asked_figures(self) -> None:
-        """A new name each time, as fast as kratosd asks Kratos for them."""
-        names = [f"stranger{number:03}" for number in range(self.effort.strangers + 1)]
-        (times,) = self.look_up("unknown", self.effort.strangers, names, USERDB)
-        show("nss_unknown_asked_us_p50", p50(times), "us")
+        """Names of nobody, and of people of whom this host has never heard and who become accounts."""
+        asked = self.effort.strangers
+        strangers = [f"stranger{number:03}" for number in range(asked + 1)]
+        newcomers = [one.name for one in random.sample(self.known[STORE_SIZES[0] :], asked + 1)]
+        for kind, names in ("unknown", strangers), ("user", newcomers):
+            time.sleep(REFILL_SEC)
+            (times,) = self.look_up(kind, asked, names, USERDB)
+            name = "nss_unknown_asked" if kind == "unknown" else "nss_newcomer_asked"
+            show(f"{name}_us_p50", p50(times), "us")
 
     def local_figures(self) -> None:
         """What a user of /etc/passwd pays for kratosd being there."""
@@ -200,56 +220,59 @@ class AccountBench:
         show(f"nss_{largest}_{ASKED_MANY}_asked_us_p50", p50(many), "us")
         show(f"nss_{largest}_first_us_p50", p50(first), "us")
 
-    def _round(self, watch: Watch, store: str) -> float:
-        """One round of the refresh. Returns the daemon's processor time in seconds."""
-        accounts = {"RefreshSec": "1s", "RefreshOpenSec": "1d"}
-        self.daemon.configure(Kratos={"AdminURL": watch.url}, Accounts=accounts)
-        self.start(store)
-        before = processor_ms(self.daemon.pid)
-        assert watch.done.wait(900), f"{len(watch.waiting)} people were not asked for"
-        spent = (processor_ms(self.daemon.pid) - before) / 1000
-        self.daemon.stop()
-        watch.close()
-        return spent
+    def _change(self) -> dict[str, tuple[str, int, int]]:
+        """Changes a few of them at Kratos. Returns what the host is to know of all then (read_store)."""
+        *renamed, disabled, deleted = random.sample(self.known, CHANGED)
+        for one in renamed:
+            one.gecos = "Another Name"
+            path = "/metadata_public/posix/gecos"
+            self.kratos.patch(one.id, {"op": "replace", "path": path, "value": one.gecos})
+        self.kratos.set_state(disabled.id, "inactive")
+        self.kratos.delete_identity(deleted.id)
+        return {
+            one.id: (one.document_text(), int(one is not disabled), 1)
+            for one in self.known
+            if one is not deleted
+        }
+
+    def _round(self, requests: int) -> tuple[list[Request], list[float]]:
+        """One round of the refresh, of so many requests. Returns them, and the processor time in
+        seconds of the daemon, of Kratos, and of PostgreSQL."""
+        pids = self.daemon.pid, self.kratos.pid, self.postgres.pid
+        before = [processor_ms(pid) for pid in pids]
+        with closing(self.kratos.follow("/admin/identities")) as log:
+            self.daemon.reload()
+            wait_until(lambda: len(log.read()) >= requests, "the round is over", ROUND_MAX_SEC)
+            time.sleep(SETTLE_SEC)
+            spent = [(processor_ms(pid) - ms) / 1000 for pid, ms in zip(pids, before)]
+            return log.read(), spent
 
     def refresh_figures(self) -> None:
-        """A whole round, of people of whom nothing has changed, with a Kratos that takes no time."""
-        people = self.people[STORE_SIZES[-1]][: self.effort.refreshed]
-        write_store(STORES / "empty.db", STORES / "refreshed.db", people)
-        watch = Watch(people)
-        spent = self._round(watch, "refreshed.db")
-        took = watch.ended - watch.begun
-        show("refresh_accounts", len(people), "accounts")
-        show("refresh_requests", watch.requests, "requests")
+        """A whole round. Exactly what has changed at Kratos arrives, and everybody was asked for."""
+        write_store(STORES / "empty.db", STORES / "refreshed.db", self.known, checked=0)
+        wanted = self._change()
+        batches = math.ceil(len(self.known) / BATCH)
+        self.start("refreshed.db")
+        # Whoever is not in an answer any more is asked for once more, alone.
+        requests, spent = self._round(batches + 1)
+        self.daemon.stop()
+        wrong = read_store().items() ^ wanted.items()
+        assert not wrong, f"{len(wrong)} differ: {sorted(wrong)[:4]}"
+        took = max(one.begun + one.took for one in requests) - min(one.begun for one in requests)
+        working = took - (batches - 1) * STEP_SEC
+        show("refresh_accounts", len(self.known), "accounts")
+        show("refresh_requests", len(requests), "requests")
         show("refresh_s", took, "s")
-        show("refresh_without_pauses_s", took - (watch.requests - 1) * STEP_SEC, "s")
-        show("refresh_cpu_s", spent, "s")
+        show("refresh_without_pauses_s", working, "s")
+        for name, seconds in zip(("", "kratos_", "postgres_"), spent):
+            show(f"refresh_{name}cpu_s", seconds, "s")
+        answering, answering_cpu = sum(one.took for one in requests), sum(spent[1:])
+        show("kratos_refresh_request_ms", answering / len(requests) * 1000, "ms")
+        show("kratos_refresh_request_cpu_ms", answering_cpu / len(requests) * 1000, "ms")
+        self.load_figures(working / batches)
 
-    def _create(self, people: list[Person]) -> None:
-        """Makes them identities of Kratos's."""
-        for first in range(0, len(people), 500):
-            batch = people[first : first + 500]
-            wanted = [
-                {"create": {key: one.identity()[key] for key in ("schema_id", "traits", "metadata_public")}}
-                for one in batch
-            ]
-            answer = self.kratos.admin("PATCH", "/admin/identities", {"identities": wanted})
-            assert answer.status == 200, answer
-            for one, made in zip(batch, answer.body["identities"]):
-                one.id = made["identity"]
-
-    def kratos_figures(self) -> None:
-        """The same with a real Kratos and fewer people, and what it would be for more."""
-        people = [Person(number) for number in range(self.effort.known_to_kratos)]
-        self._create(people)
-        write_store(STORES / "empty.db", STORES / "kratos.db", people)
-        watch = Watch(people, self.kratos.admin_port)
-        before = processor_ms(self.kratos.pid) + processor_ms(self.postgres.pid)
-        self._round(watch, "kratos.db")
-        spent = processor_ms(self.kratos.pid) + processor_ms(self.postgres.pid) - before
-        each = watch.answering / watch.requests
-        show("kratos_refresh_request_ms", each * 1000, "ms")
-        show("kratos_refresh_request_cpu_ms", spent / watch.requests, "ms")
+    def load_figures(self, each: float) -> None:
+        """What many hosts would cost, where a request and what becomes of it takes so many seconds."""
         for accounts in STORE_SIZES[1:]:
             requests = math.ceil(accounts / BATCH)
             took = requests * (STEP_SEC + each)
@@ -267,4 +290,3 @@ class AccountBench:
         self.daemon.stop()
         self.growth_figures()
         self.refresh_figures()
-        self.kratos_figures()

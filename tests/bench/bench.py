@@ -69,8 +69,7 @@ class Effort:
     processes: int = 200
     strangers: int = 30
     store_rounds: int = 5
-    refreshed: int = 100_000
-    known_to_kratos: int = 4000
+    identities: int = 100_000
 
 
 QUICK = Effort(
@@ -91,8 +90,7 @@ QUICK = Effort(
     processes=5,
     strangers=3,
     store_rounds=1,
-    refreshed=400,
-    known_to_kratos=160,
+    identities=400,
 )
 
 

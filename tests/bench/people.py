@@ -7,6 +7,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFGiCtyUAg8RF1cd3Btq7mtBoV5a2LE5V/18l
 class Person:
     number: int
     groups: int = 1
+    gecos: str = "A Person"
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -37,12 +39,13 @@ class Person:
         return [f"group{number:03}" for number in range(self.groups)]
 
     def document(self) -> dict[str, object]:
+        """In the order in which PostgreSQL keeps it: short keys first."""
         return {
-            "name": self.name,
             "uid": self.uid,
-            "groups": self.group_names(),
+            "name": self.name,
+            "gecos": self.gecos,
             "shell": "/bin/bash",
-            "gecos": "A Person",
+            "groups": self.group_names(),
             "sshKeys": [f"{KEY} {self.name}@laptop"],
         }
 
@@ -51,33 +54,26 @@ class Person:
         return json.dumps(self.document(), separators=(",", ":")).replace("/", "\\/")
 
     def identity(self) -> dict[str, object]:
-        """As Kratos's admin API has it."""
-        return {
-            "id": self.id,
-            "schema_id": "default",
-            "schema_url": "http://127.0.0.1/schemas/ZGVmYXVsdA",
-            "state": "active",
-            "traits": {"username": self.name},
-            "metadata_public": {"posix": self.document()},
-            "metadata_admin": None,
-            "created_at": "2026-01-01T00:00:00Z",
-            "updated_at": "2026-01-01T00:00:00Z",
-        }
+        """What is theirs alone at Kratos."""
+        return {"traits": {"username": self.name}, "metadata_public": {"posix": self.document()}}
 
 
-def write_store(empty: Path, path: Path, people: Iterable[Person]) -> None:
-    """Makes a database of them at a path, from a copy of an empty one of kratosd's."""
+def write_store(empty: Path, path: Path, people: Iterable[Person], checked: int | None = None) -> None:
+    """Makes a database of them at a path, from a copy of an empty one of kratosd's. Kratos has told of
+    them at that time, or just now."""
     shutil.copy(empty, path)
     database = sqlite3.connect(path)
     database.execute("PRAGMA journal_mode = WAL")
-    now, groups = int(time.time()), set[str]()
+    if checked is None:
+        checked = int(time.time())
+    groups = set[str]()
     with database:
         for one in people:
             rows = {
                 "account": (one.id, one.name, one.uid, one.uid, 0, one.document_text()),
                 "pin": (one.name, one.id),
                 "number": (one.uid, f"user:{one.id}"),
-                "standing": (one.id, 1, now),
+                "standing": (one.id, 1, checked),
             }
             for table, row in rows.items():
                 marks = ", ".join("?" * len(row))
@@ -100,3 +96,11 @@ def install_store(path: Path) -> None:
         old.unlink()
     shutil.copy(path, DATABASE)
     os.chown(DATABASE, owner.st_uid, owner.st_gid)
+
+
+def read_store() -> dict[str, tuple[str, int, int]]:
+    """What a kratosd that does not run knows of each identity that is an account: its document,
+    whether it is active, and whether Kratos has ever told of it."""
+    query = "SELECT identity, document, active, checked > 0 FROM account JOIN standing USING (identity)"
+    with closing(sqlite3.connect(DATABASE)) as database:
+        return {identity: tuple(known) for identity, *known in database.execute(query)}

@@ -9,6 +9,7 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,40 @@ class Answer:
     status: int
     body: Json
     headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that was answered. Times are in seconds: since 1970, and for how long."""
+
+    path: str
+    begun: float
+    took: float
+
+
+class RequestLog:
+    """The requests, for a path and all below it, that a server answers from now on, as its log tells."""
+
+    def __init__(self, log_file: Path, path: str) -> None:
+        self._path = path
+        self._log = log_file.open("rb")
+        self._log.seek(0, os.SEEK_END)
+        self._found: list[Request] = []
+
+    def read(self) -> list[Request]:
+        """All of them so far."""
+        for line in self._log:
+            if b'"completed handling request"' not in line:
+                continue
+            entry = json.loads(line)
+            path, took = entry["http_request"]["path"], entry["http_response"]["took"] / 1e9
+            begun = datetime.fromisoformat(entry["time"]).timestamp() - took
+            if f"{path}/".startswith(f"{self._path}/"):
+                self._found.append(Request(path, begun, took))
+        return self._found
+
+    def close(self) -> None:
+        self._log.close()
 
 
 class Kratos(Service):
@@ -135,6 +170,9 @@ class Kratos(Service):
     def restart(self) -> None:
         self.stop()
         self.start()
+
+    def follow(self, path: str) -> RequestLog:
+        return RequestLog(self.log_file, path)
 
     # HTTP.
 

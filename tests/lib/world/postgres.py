@@ -67,6 +67,17 @@ class Postgres(Service):
             cwd="/",
         ).stdout.strip()
 
+    def script(self, statements: str, database: str) -> None:
+        """Runs statements, with the rows of COPY … FROM STDIN among them: all of them or none."""
+        subprocess.run(
+            ["psql", "-h", SOCKETS, "-U", "postgres", "-Xq1", "-v", "ON_ERROR_STOP=1"]
+            + ["-f", "-", database],
+            input=statements,
+            check=True,
+            text=True,
+            cwd="/",
+        )
+
     def create(self, database: str) -> str:
         """Makes an empty database. Returns its address, as Kratos's dsn."""
         self.sql(f'CREATE DATABASE "{database}"')
