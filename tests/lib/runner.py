@@ -6,7 +6,8 @@ runner.py BUILD [NAME…]    NAME: a folder of tests/ (unit), a file's stem with
 What is in tests/system boots a Debian, that of this host. Where it is named, it is run for the newer ones too.
 
 A file in which a test fails is run once more at the end, with nothing beside it, for these machines are
-shared: what fails again counts as failed, what does not is named as unsteady, and is a fault to look for.
+shared: what fails again counts as failed. What does not is named as unsteady there and in a line of its
+own before the last, and is a fault to look for.
 """
 
 import json
@@ -101,6 +102,7 @@ class Runner:
         self.queue = sorted(files, key=lambda file: -self.times.get(file, 60.0))
         self.total = Result()
         self.again: list[str] = []
+        self.unsteady: list[str] = []
         self._lock = threading.Lock()
 
     def run(self) -> Result:
@@ -116,6 +118,7 @@ class Runner:
             self._report(file, result)
             self._count(result)
             if not result.failed:
+                self.unsteady.append(file)
                 print(f"unsteady: {file} failed above, and passed when it ran alone")
         self._times_file.write_text(json.dumps(self.times, indent=1, sort_keys=True))
         return self.total
@@ -212,9 +215,13 @@ def main() -> None:
     else:
         every = [str(path.relative_to(TREE)) for path in sorted(TESTS.rglob("test_*.py"))]
         files = on_suites(every, named=False)
-    total = Runner(Path(build), list(dict.fromkeys(files))).run()
+    runner = Runner(Path(build), list(dict.fromkeys(files)))
+    total = runner.run()
+    print()
+    if runner.unsteady:
+        print(f"{len(runner.unsteady)} unsteady: {', '.join(runner.unsteady)}")
     skipped = f", {total.skipped} skipped" if total.skipped else ""
-    print(f"\n{total.passed} passed, {total.failed} failed{skipped}")
+    print(f"{total.passed} passed, {total.failed} failed{skipped}")
     sys.exit(0 if total.passed and not total.failed else 1)
 
 
