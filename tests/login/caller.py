@@ -2,8 +2,8 @@
 
 caller.py: one JSON object a line on stdin, one JSON object a line on stdout for each.
   {"to", "path", "interface", "member", "signature", "arguments"}: calls. "secret": bytes in hexadecimal,
-      sent as the last argument, in a memfd sealed with "seals". The answer has "values", where a
-      descriptor is the number under which it is kept, or "error" and "text".
+      sent as the last argument, in a memfd sealed with "seals", or in what "kind" says instead. The
+      answer has "values", where a descriptor is the number under which it is kept, or "error" and "text".
       With "written", the bytes go to the socket of the login that is the first argument instead.
       With "later", no answer is waited for.
   {"drop": NUMBER}: closes a descriptor.
@@ -14,6 +14,7 @@ import json
 import os
 import socket
 import sys
+import threading
 
 import dbus
 import dbus.bus
@@ -21,12 +22,48 @@ import dbus.lowlevel
 
 ADDRESS = "unix:path=/run/dbus/system_bus_socket"
 PATIENCE_SEC = 20
+GROWN_MAX = 1 << 16
 
 
-def memfd(content: bytes, seals: int) -> dbus.types.UnixFd:
+def pipe(content: bytes) -> int:
+    read, write = os.pipe()
+    os.write(write, content)
+    os.close(write)
+    return read
+
+
+def file(content: bytes) -> int:
+    fd = os.open("/run/world/open", os.O_RDWR | os.O_TMPFILE)
+    os.write(fd, content)
+    return fd
+
+
+def grow(fd: int) -> None:
+    """Byte by byte, for as long as anybody may look at it."""
+    size = os.fstat(fd).st_size
+    while size < GROWN_MAX:
+        size += 1
+        os.ftruncate(fd, size)
+
+
+def memfd(content: bytes, seals: int, grows: bool = False) -> int:
     fd = os.memfd_create("secret", os.MFD_ALLOW_SEALING)
     os.write(fd, content)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+    if grows:
+        threading.Thread(target=grow, args=[os.dup(fd)], daemon=True).start()
+    return fd
+
+
+def secret(content: bytes, kind: str, seals: int) -> dbus.types.UnixFd:
+    """The descriptor in which an answer is sent. An honest one is a sealed memfd."""
+    fd = {
+        "memfd": lambda: memfd(content, seals),
+        "growing": lambda: memfd(content, seals, grows=True),
+        "pipe": lambda: pipe(content),
+        "file": lambda: file(content),
+        "zeros": lambda: os.open("/dev/zero", os.O_RDWR),
+    }[kind]()
     sent = dbus.types.UnixFd(fd)
     os.close(fd)
     return sent
@@ -48,7 +85,8 @@ def build(order: dict) -> dbus.lowlevel.Message:
     )
     arguments = list(order["arguments"])
     if "secret" in order:
-        arguments.append(memfd(bytes.fromhex(order["secret"]), order["seals"]))
+        content, kind = bytes.fromhex(order["secret"]), order.get("kind", "memfd")
+        arguments.append(secret(content, kind, order.get("seals", 0)))
     message.append(*arguments, signature=order["signature"])
     return message
 

@@ -85,13 +85,15 @@ class Caller:
         assert prompt == {"kind": "password", "text": "Password: ", "echo": False}
         return login
 
-    def answer(self, login: str, password: str | bytes, *, seals: int = SEALED) -> None:
+    def answer(
+        self, login: str, password: str | bytes, *, kind: str = "memfd", seals: int = SEALED
+    ) -> None:
         """Returns if it was granted."""
         data = password.encode() if isinstance(password, str) else password
         if self.to == USER:
             state, prompt = self.call("Answer", login, written=data.hex(), signature="s")
         else:
-            state, prompt = self.call("Answer", login, secret=data.hex(), seals=seals)
+            state, prompt = self.call("Answer", login, secret=data.hex(), kind=kind, seals=seals)
         assert (state, prompt) == ("granted", {})
 
     def login(self, user: str, password: str | bytes, **context: str) -> str:

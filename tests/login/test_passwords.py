@@ -1,7 +1,9 @@
 """What a password can be, and what never gets as far as Kratos."""
 
+import fcntl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from calling import Caller, refusal, slow_refusal
@@ -35,6 +37,23 @@ WORDS = {
     "zero-width": "\ufeffa\u200bb\u00a0",
     "the last code points": "\ud7ff\ue000\ufffd\uffff\U0010ffff",
     "72 bytes": "x" * 72,
+}
+
+GROW, SHRINK, WRITE = fcntl.F_SEAL_GROW, fcntl.F_SEAL_SHRINK, fcntl.F_SEAL_WRITE
+FUTURE_WRITE = 0x10
+
+# In what no answer may come.
+UNTRUSTWORTHY: dict[str, dict[str, Any]] = {
+    "not sealed": {"seals": 0},
+    "may grow": {"seals": SHRINK | WRITE},
+    "may shrink": {"seals": GROW | WRITE},
+    "may be written": {"seals": GROW | SHRINK},
+    "may be written through what is mapped": {"seals": GROW | SHRINK | FUTURE_WRITE},
+    "not sealed, and grows": {"kind": "growing", "seals": 0},
+    "grows": {"kind": "growing", "seals": SHRINK | WRITE},
+    "a pipe": {"kind": "pipe"},
+    "a file": {"kind": "file"},
+    "zeros without end": {"kind": "zeros"},
 }
 
 
@@ -155,6 +174,19 @@ class TestNotAsked:
         assert not proxy.of("login")
         root.answer(attempt, alice.password)
         root.cancel(attempt)
+        nothing_left(kratos)
+
+    def test_rule_39_only_a_memfd_that_stays_as_it_is(
+        self, proxy: FaultServer, daemon: Daemon, alice: Identity, root: Caller, kratos: Kratos
+    ) -> None:
+        """Each carries the right password, and would be granted if it were taken."""
+        for name, way in UNTRUSTWORTHY.items():
+            asked = len(proxy.of("login"))
+            attempt = root.begin("alice")
+            assert refusal(root.answer, attempt, alice.password, **way) == "InvalidArgument", name
+            assert len(proxy.of("login")) == asked, name
+            root.answer(attempt, alice.password)
+            root.cancel(attempt)
         nothing_left(kratos)
 
     def test_a_nul_ends_nothing(self, person: Person, root: Caller, kratos: Kratos) -> None:
