@@ -24,6 +24,8 @@ class Scene:
         self.proxy = Proxy(kratos)
         self.gates = Gates()
         self.signal = "KILL"
+        # Whether what stop_behind() has stopped is killed there.
+        self.dies_there = False
         # The sessions that nothing may throw out.
         self.bystander: list[str] = []
         self.strace: Strace | None = None
@@ -61,6 +63,20 @@ class Scene:
     def end_at(self, call: str, when: int = 1) -> None:
         """Ends kratosd at a system call to come, for which ended() waits."""
         self.strace = Strace(self.daemon.pid, call, str(when), f"signal={self.signal}")
+
+    def stop_behind(self, call: str) -> None:
+        """Stops kratosd as it has made a system call to come, for which stopped() waits."""
+        self.strace = Strace(self.daemon.pid, call, "1", "signal=STOP")
+
+    def stopped(self) -> None:
+        wait_until(lambda: self.strace and self.strace.has_stopped(), "kratosd has stopped")
+
+    def go_on(self) -> None:
+        """Lets it go on from there, or ends it there."""
+        self.daemon.signal(signal.SIGKILL if self.dies_there else signal.SIGCONT)
+        self.detach()
+        if self.dies_there:
+            self.daemon.wait()
 
     def fail(self, call: str, when: str, error: str) -> None:
         """From now on a system call of kratosd fails, without effect."""

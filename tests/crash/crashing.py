@@ -195,6 +195,10 @@ class Strace:
             return []
         return [int(line.split()[1]) for line in status.splitlines() if line.startswith("TracerPid:")]
 
+    def has_stopped(self) -> bool:
+        """The process has made the system call, and stands still behind it for as long as we are attached."""
+        return "stopped by SIGSTOP" in self._trace.read_text(errors="replace")
+
     def detach(self) -> bool:
         """Whether it has happened."""
         if self._process.poll() is None:

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import pytest
 from crash_scene import Scene, Sweep
 from crashing import (
-    MANY, POSTED, Program, local_user_logs_in, mounted, refused, rows, table,
+    GRANTED, MANY, OPEN, POSTED, REVOKING, Program, local_user_logs_in, mounted, refused, rows, table,
 )  # fmt: skip
 
 from world.daemon import Daemon
@@ -90,6 +90,25 @@ def while_the_password_is_posted(scene: Scene) -> Program:
     return program
 
 
+def fill_behind(scene: Scene, call: str, lead: Callable[[], object], row: str) -> None:
+    """Between two steps: behind a system call to which it is led. A row stands by then beside the
+    bystander's."""
+    scene.stop_behind(call)
+    lead()
+    scene.stopped()
+    assert sorted(found["state"] for found in rows()) == sorted([OPEN, row])
+    fill()
+    scene.go_on()
+
+
+def when_it_is_stored_and_not_told(scene: Scene) -> Program:
+    hold = scene.proxy.hold("login")
+    program = scene.begin().type()
+    hold.wait()
+    fill_behind(scene, "fdatasync", hold.release, GRANTED)
+    return program
+
+
 def before_the_session_is_opened(scene: Scene) -> Program:
     scene.gates.shut("account")
     program = scene.begin().type().at("account")
@@ -98,10 +117,39 @@ def before_the_session_is_opened(scene: Scene) -> Program:
     return program
 
 
+def opening(scene: Scene, call: str, row: str) -> Program:
+    scene.gates.shut("account")
+    program = scene.begin().type().at("account")
+    fill_behind(scene, call, lambda: scene.gates.open("account"), row)
+    return program
+
+
+def when_the_lifeline_is_made(scene: Scene) -> Program:
+    return opening(scene, "mknodat", GRANTED)
+
+
+def when_it_is_opened_and_not_told(scene: Scene) -> Program:
+    return opening(scene, "fdatasync", OPEN)
+
+
 def while_the_session_is_open(scene: Scene) -> Program:
     program = scene.opened()
     fill()
     return program
+
+
+def closing(scene: Scene, call: str, row: str) -> Program:
+    program = scene.opened()
+    fill_behind(scene, call, program.pass_gates, row)
+    return program.finish()
+
+
+def when_the_lifeline_is_removed(scene: Scene) -> Program:
+    return closing(scene, "unlink", OPEN)
+
+
+def when_it_is_closed_and_not_revoked(scene: Scene) -> Program:
+    return closing(scene, "fdatasync", REVOKING)
 
 
 def while_it_is_revoked(scene: Scene) -> Program:
@@ -119,8 +167,13 @@ FULL: dict[Callable[[Scene], Program], str] = {
     while_the_flow_is_asked_for: "refused, revoked",
     at_the_prompt: "refused, revoked",
     while_the_password_is_posted: "refused, revoked",
+    when_it_is_stored_and_not_told: "refused, revoked",
     before_the_session_is_opened: "refused, revoked",
+    when_the_lifeline_is_made: "refused, revoked",
+    when_it_is_opened_and_not_told: "revoked at its end",
     while_the_session_is_open: "revoked at its end",
+    when_the_lifeline_is_removed: "revoked",
+    when_it_is_closed_and_not_revoked: "revoked",
     while_it_is_revoked: "revoked",
 }
 
@@ -159,6 +212,7 @@ def test_rule_23_full_disk(scene: Scene, small_disk: None, moment: Callable[[Sce
 
 def killed(scene: Scene, moment: Callable[[Scene], Program]) -> Program:
     """As the moment is reached, kratosd is killed."""
+    scene.dies_there = True
     program = moment(scene)
     program.wait("open_session")
     scene.daemon.kill()
@@ -171,6 +225,7 @@ def test_rule_23_killed_on_a_full_disk(
     scene: Scene, small_disk: None, moment: Callable[[Scene], Program]
 ) -> None:
     """Started again on the full disk: a session that lives is spared, and revoked when it ends."""
+    scene.daemon.configure(Sessions={"OpenTimeoutSec": "4s"})
     scene.start()
     bystander = scene.opened()
     spared = scene.active()
