@@ -1,5 +1,6 @@
 """Screen lockers, which run as the person; and that nobody but root gets any further."""
 
+import contextlib
 import os
 import pwd
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +248,82 @@ class TestDescriptors:
         self.send(daemon)
         self.still_answers(caller)
         assert call(caller("alice"), "Answer", signature="sh") == NOT_SUPPORTED
+
+
+FLOOD_DESCRIPTORS = Path(__file__).resolve().parent / "flood_descriptors.py"
+FLOODERS = ("carol", "lokal", "nobody", "games")
+CONNECTIONS_EACH = 10
+DESCRIPTORS_SEC = 30
+IN_TIME_SEC = 4
+
+
+@contextlib.contextmanager
+def descriptors_flood(*names: str) -> Iterator[None]:
+    """40 clients of four users send descriptors to these names, for so long at most."""
+    floods = []
+    for user in FLOODERS:
+        person = pwd.getpwnam(user)
+        floods.append(
+            subprocess.Popen(
+                [sys.executable, FLOOD_DESCRIPTORS, str(CONNECTIONS_EACH), str(DESCRIPTORS_SEC), *names],
+                user=person.pw_uid,
+                group=person.pw_gid,
+                extra_groups=[],
+                cwd="/",
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+    for flood in floods:
+        assert flood.stdout and flood.stdout.readline() == "begun\n"
+    yield
+    for flood in floods:
+        assert flood.poll() is None
+        with flood:
+            flood.kill()
+
+
+class TestFloodsOfDescriptors:
+    """A queue with more than 64 of them takes no message more, whoever sends it."""
+
+    def while_it_stands_still(self, daemon: Daemon, call: Callable[..., Any], *arguments: str) -> Any:
+        """Makes a call while kratosd takes nothing from its queues, and lets it go on."""
+        daemon.pause()
+        time.sleep(0.5)
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(call, *arguments)
+            time.sleep(0.2)
+            daemon.resume()
+            begun = time.monotonic()
+            value = answer.result()
+        assert time.monotonic() - begun < IN_TIME_SEC
+        return value
+
+    def all_are_answered(
+        self, daemon: Daemon, caller: Callable[..., Caller], alice: Identity, *names: str
+    ) -> None:
+        root, locker = caller(), caller("bob")
+        with descriptors_flood(*names):
+            attempt = self.while_it_stands_still(daemon, root.begin, "alice")
+            self.while_it_stands_still(daemon, root.answer, attempt, alice.password)
+            root.close(root.open("alice", attempt))
+            self.while_it_stands_still(daemon, locker.begin, "bob")
+
+    def test_rule_38_to_both_names(
+        self, daemon: Daemon, alice: Identity, bob: Identity, caller: Callable[..., Caller]
+    ) -> None:
+        self.all_are_answered(daemon, caller, alice, MANAGER, USER)
+
+    def test_rule_38_to_the_name_that_everybody_may_call(
+        self,
+        daemon: Daemon,
+        alice: Identity,
+        bob: Identity,
+        open_policy: None,
+        caller: Callable[..., Caller],
+    ) -> None:
+        """Without the policy, that one takes none; and it is not the one that root calls."""
+        self.all_are_answered(daemon, caller, alice, USER)
 
 
 class TestRoot:
