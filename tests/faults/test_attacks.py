@@ -22,7 +22,7 @@ from world.journal import Journal
 from world.pam import ONLY_US, Pamtester
 from world.processes import wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.sanitized, pytest.mark.timeout(120)]
 
 PASSWORD = "correct horse battery staple"
 ALICE = "9f425a8d-7efc-4768-8f23-7647a74fdf13"

@@ -1,5 +1,6 @@
 """PAM programs and stacks: pamtester on a terminal of its own, and the files of /etc/pam.d."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -36,14 +37,16 @@ def pam_service(name: str, text: str | None = None) -> None:
 sanitized = False
 
 
+@functools.cache
+def _asan() -> str:
+    return subprocess.check_output(
+        ["clang", f"-print-file-name=libclang_rt.asan-{os.uname().machine}.so"], text=True
+    ).strip()
+
+
 def sanitizer_environment() -> dict[str, str]:
     """What a program needs that loads the installed module."""
-    if not sanitized:
-        return {}
-    library = subprocess.check_output(
-        ["clang", f"-print-file-name=libclang_rt.asan-{os.uname().machine}.so"], text=True
-    )
-    return {"LD_PRELOAD": library.strip(), "ASAN_OPTIONS": "detect_leaks=0"}
+    return {"LD_PRELOAD": _asan(), "ASAN_OPTIONS": "detect_leaks=0"} if sanitized else {}
 
 
 class Gate:
