@@ -53,7 +53,7 @@ RATES = {
 # In MiB, and what each may be.
 SIZES = {
     "daemon_anon_mib_fresh": 3,
-    "daemon_anon_mib": 5,
+    "daemon_anon_mib": 3,
     "daemon_anon_mib_10000": 8,
     "daemon_rss_mib": 24,
     "daemon_rss_mib_10000": 28,
@@ -61,6 +61,14 @@ SIZES = {
     **{f"accounts_{size}_anon_mib": 4 for size in (10, 1000, 100000)},
     **{f"accounts_{size}_rss_mib": 24 for size in (10, 1000, 100000)},
 }
+
+# What no ratio of the short form, which is one of few pairs beside whatever else the machine does, comes
+# near: they are to be about 1.
+BOUNDS = {"login": (0.5, 4), "throughput": (0.25, 4), "nss": (0.5, 4), "initgroups": (0.5, 4), "id": (0.5, 4)}
+
+
+def bounds(name: str) -> tuple[float, float]:
+    return BOUNDS[name.partition("_")[0]]
 
 
 @pytest.mark.timeout(600)
@@ -79,14 +87,16 @@ def test_benchmark_prints_every_figure() -> None:
     assert set(figures) == RATIOS | TIMES | RATES | set(SIZES)
 
     assert all(math.isfinite(value) for value in figures.values())
-    assert all(0.1 < figures[name] < 20 for name in RATIOS)
+    for name in RATIOS:
+        least, most = bounds(name)
+        assert least < figures[name] < most, name
     assert all(0 < figures[name] < 60_000 for name in TIMES)
     assert figures["lifelines_ms"] >= figures["start_ms"]
     for name, limit in SIZES.items():
         assert 0.5 < figures[name] <= limit, name
     # The processor's time, and not the clock's: a busy machine makes it longer, but not much.
     assert figures["start_cpu_ms"] < 200 and figures["lifelines_cpu_ms"] < 500
-    assert figures["daemon_idle_wakeups_per_min"] <= 6
+    assert figures["daemon_idle_wakeups_per_min"] == 0
     # 80 at once, each of them once, and the one who is deleted once more.
     assert figures["refresh_requests"] == math.ceil(figures["refresh_accounts"] / 80) + 1
     # Whatever has become of the daemon, a local user does not wait for it.
