@@ -113,3 +113,20 @@ int access_check(const config *c, const access_request *request, const char **re
         *ret_sentence = found->sentence;
         return found->verdict;
 }
+
+int access_check_user(const config *c, const char *user, const posix *document, const char *service,
+        int64_t now, const char **ret_reason, const char **ret_sentence)
+{
+        const char *groups[POSIX_GROUPS_MAX];
+        access_request request = { .user = user,
+                .groups = groups,
+                .n_groups = document ? document->n_groups : 0,
+                .document = document,
+                .service = service,
+                .host = c->host_name,
+                .now = now };
+
+        for (size_t i = 0; i < request.n_groups; i++)
+                groups[i] = document->groups[i].name;
+        return access_check(c, &request, ret_reason, ret_sentence);
+}

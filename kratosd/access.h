@@ -34,3 +34,7 @@ typedef struct access_request {
  * services. A list that is there and empty lets nobody in. */
 int access_check(const config *c, const access_request *request, const char **ret_reason,
         const char **ret_sentence);
+
+/* The like for a person on this host, whose groups are those of the document, if there is one. */
+int access_check_user(const config *c, const char *user, const posix *document, const char *service,
+        int64_t now, const char **ret_reason, const char **ret_sentence);

@@ -61,20 +61,8 @@ static int refuse(refusal *ret, int verdict, const char *reason, const char *sen
 
 static int decide_by_rules(account_check *check, const posix *document, refusal *ret)
 {
-        const config *c = kratos_config(check->accounts->kratos);
-        const char *groups[POSIX_GROUPS_MAX];
-        size_t n_groups = document ? document->n_groups : 0;
-        access_request request = { .user = check->name,
-                .groups = groups,
-                .n_groups = n_groups,
-                .document = document,
-                .service = check->service,
-                .host = c->host_name,
-                .now = time(NULL) };
-
-        for (size_t i = 0; i < n_groups; i++)
-                groups[i] = document->groups[i].name;
-        return access_check(c, &request, &ret->reason, &ret->sentence);
+        return access_check_user(kratos_config(check->accounts->kratos), check->name, document,
+                check->service, time(NULL), &ret->reason, &ret->sentence);
 }
 
 /* For an identity that has no account document here: a local account that is listed needs none. Any

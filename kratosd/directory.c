@@ -5,9 +5,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "access.h"
 #include "log.h"
 #include "reserved.h"
 #include "store-accounts.h"
+
+/* What sshd calls itself for PAM, whatever its program is called. */
+#define SSH_SERVICE "sshd"
 
 /* Accounts that are hidden by a local one, of which it was said that they are. */
 #define HIDDEN_MAX 1024
@@ -196,6 +200,17 @@ static bool is_active(const account_row *row, const posix *document)
                now < document->not_after;
 }
 
+/* Whether an active user's keys may be told: whom sshd's account phase would turn away here and now
+ * has none. (rule 5) */
+static bool has_ssh_keys(const directory *d, const directory_user *u)
+{
+        const char *reason, *sentence;
+
+        return u->active && u->document->keys.count > 0 &&
+               access_check_user(d->config, u->name, u->document, SSH_SERVICE, time(NULL), &reason,
+                       &sentence) == 0;
+}
+
 /* Makes a user of a row that was checked. DIRECTORY_UNKNOWN where its document is no good: a store
  * that was tampered with makes nobody. */
 static int make_user(directory *d, const account_row *row, directory_user **ret)
@@ -214,6 +229,7 @@ static int make_user(directory *d, const account_row *row, directory_user **ret)
         u->uid = row->uid;
         u->gid = row->gid;
         u->active = is_active(row, u->document);
+        u->has_ssh_keys = has_ssh_keys(d, u);
         r = set_places(d, u);
         if (r < 0)
                 return r;

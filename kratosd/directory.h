@@ -42,6 +42,7 @@ typedef struct directory_user {
         uid_t uid;
         gid_t gid;
         bool active; /* the identity is not disabled, and today is within the document's dates */
+        bool has_ssh_keys; /* the document has some, and sshd's account phase would let it in */
         char *home;
         char *shell;
         posix *document;

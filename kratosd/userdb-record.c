@@ -66,11 +66,6 @@ static void put_dates(json_object **record, const posix *document)
                 put_date(record, "notAfterUSec", end_of_day(document->not_after));
 }
 
-static bool has_privileged(const directory_user *user)
-{
-        return user->active && user->document && user->document->keys.count > 0;
-}
-
 static void put_privileged(json_object **record, const posix_list *keys)
 {
         json_object *privileged = json_object_new_object();
@@ -114,11 +109,11 @@ static json_object *reply(json_object *record, bool incomplete)
 json_object *user_reply(const directory_user *user, const char *service, uid_t peer)
 {
         json_object *record = user_record(user, service);
-        bool privileged = has_privileged(user), trusted = peer == 0 || peer == user->uid;
+        bool trusted = peer == 0 || peer == user->uid;
 
-        if (privileged && trusted)
+        if (user->has_ssh_keys && trusted)
                 put_privileged(&record, &user->document->keys);
-        return reply(record, privileged && !trusted);
+        return reply(record, user->has_ssh_keys && !trusted);
 }
 
 json_object *group_reply(const directory_group *group, const char *service)

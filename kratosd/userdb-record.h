@@ -15,9 +15,9 @@ bool group_is_tellable(const directory_group *group);
 bool account_is_tellable(const char *name, uid_t uid, gid_t gid);
 bool membership_is_tellable(const char *user, const char *group);
 
-/* The parameters of a reply with a record, for a peer with this uid: the privileged section, an
- * active user's SSH keys, is for root and the user alone; "incomplete" says that it was left out.
- * NULL for want of memory. */
+/* The parameters of a reply with a record, for a peer with this uid: the privileged section, the
+ * SSH keys of a user who may come in by them, is for root and the user alone; "incomplete" says
+ * that it was left out. NULL for want of memory. */
 json_object *user_reply(const directory_user *user, const char *service, uid_t peer);
 json_object *group_reply(const directory_group *group, const char *service);
 json_object *membership_reply(const char *user, const char *group);

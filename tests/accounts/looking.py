@@ -64,6 +64,16 @@ def client_key() -> str:
     return (FOLDER / "client_key.pub").read_text().strip()
 
 
+def ssh_keys(name: str) -> list[str]:
+    """The lines that sshd is given, which are the same by either command."""
+    printed = {
+        done.stdout
+        for done in (run("userdbctl", "ssh-authorized-keys", name), run("kratosd", "--ssh-keys", name))
+    }
+    assert len(printed) == 1, printed
+    return printed.pop().splitlines()
+
+
 def told(journal: Journal, *parts: str) -> list[str]:
     """Messages of the daemon's in which all of these stand."""
     return [

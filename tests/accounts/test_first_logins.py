@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from looking import QUICK, client_key, passwd, refused, run
+from looking import QUICK, client_key, passwd, refused, ssh_keys
 from world import pam
 from world.daemon import Daemon
 from world.journal import Journal
@@ -69,7 +69,8 @@ def test_rule_5_nobody_who_may_not(
     document, access, reason, sentence = REFUSALS[case]
     stopped_daemon.configure(Access=dict(access))
     stopped_daemon.start()
-    make("dora", **document)
+    make("dora", sshKeys=[client_key()], **document)
+    assert passwd("dora") and ssh_keys("dora") == []
     login = SshSession("dora", key=True, log_level="INFO").finish()
     assert login.status == 255 and sentence in login.output, login.output
     refused(journal, "dora", reason)
@@ -82,8 +83,31 @@ def test_rule_5_no_keys_outside_the_dates(
     daemon: Daemon, make: Make, keyed_sshd: Sshd, document: dict[str, str]
 ) -> None:
     make("dora", sshKeys=[client_key()], **document)
-    assert run("userdbctl", "ssh-authorized-keys", "dora").stdout == ""
+    assert passwd("dora") and ssh_keys("dora") == []
     SshSession("dora", key=True).refused()
+
+
+def test_rule_5_keys_end_with_the_permission(
+    stopped_daemon: Daemon, make: Make, keyed_sshd: Sshd
+) -> None:
+    """Also where they have been told before: each time, until the configuration is another."""
+    stopped_daemon.start()
+    make("dora", sshKeys=[client_key()], groups=["developers"])
+    make("erik", sshKeys=[client_key()])
+    for section, key, value in (
+        ("Access", "DenyUsers", "dora"),
+        ("Access", "DenyGroups", "dev*"),
+        ("Service sshd", "DenyUsers", "dora"),
+    ):
+        for _ in range(2):
+            assert ssh_keys("dora") == ssh_keys("erik") == [client_key()]
+        stopped_daemon.configure(**{section: {key: value}})
+        stopped_daemon.reload()
+        for _ in range(2):
+            assert (ssh_keys("dora"), ssh_keys("erik")) == ([], [client_key()]), (section, key)
+        SshSession("dora", key=True).refused()
+        stopped_daemon.configure(**{section: {key: None}})
+        stopped_daemon.reload()
 
 
 @pytest.mark.parametrize("keys_of", ["sshd", "document"])
@@ -106,7 +130,7 @@ def test_rule_5_disabled(
     login = SshSession("dora", key=True, log_level="INFO").finish()
     assert login.status == 255 and "Your account is disabled." in login.output, login.output
     refused(journal, "dora", "identity-inactive")
-    assert run("userdbctl", "ssh-authorized-keys", "dora").stdout == ""
+    assert ssh_keys("dora") == []
     SshSession("dora").answer(dora.password).refused()
     kratos.set_state(dora.id, "active")
     SshSession("dora").login(dora.password).logout()
@@ -160,10 +184,11 @@ def test_expires_while_the_host_knows_it(
     """By this host's own clock, without a word from Kratos."""
     stopped_daemon.start()
     soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=6)
-    make("dora", notAfter=soon.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    assert passwd("dora")
+    make("dora", sshKeys=[client_key()], notAfter=soon.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert passwd("dora") and ssh_keys("dora") == [client_key()]
     kratos.pause()
     assert pam.run(stack, "dora", ["acct_mgmt"]).status == 0
     time.sleep(max(0.0, (soon - datetime.datetime.now(datetime.timezone.utc)).total_seconds()))
     done = pam.run(stack, "dora", ["acct_mgmt"])
     assert done.status != 0 and "Your account has expired" in done.output
+    assert ssh_keys("dora") == []

@@ -19,6 +19,7 @@ typedef struct person {
         uid_t uid;
         gid_t gid;
         bool inactive;
+        bool denied;            /* sshd would not let it in */
         posix document;         /* its words are not owned */
         const char *group;      /* of which it is a member, or NULL */
         bool reported_as_other; /* the directory is out of its mind */
@@ -85,6 +86,7 @@ static int give_user(directory *d, person *p, directory_user **ret)
         u->uid = p->uid;
         u->gid = p->gid;
         u->active = !p->inactive;
+        u->has_ssh_keys = u->active && !p->denied && p->document.keys.count > 0;
         u->document = &p->document;
         if (asprintf(&u->home, "/home/%s", p->name) < 0)
                 abort();

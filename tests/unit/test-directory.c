@@ -107,6 +107,61 @@ static void test_active(void **state)
         }
 }
 
+#define WITH_KEY(further)                                                                          \
+        "{\"name\":\"alice\",\"groups\":[\"devs\"],\"sshKeys\":[\"ssh-ed25519 "                    \
+        "AAAAC3NzaC1lZDI1NTE5AAAAIFGiCtyUAg8RF1cd3Btq7mtBoV5a2LE5V/RQSU3UTdMd\"]" further "}"
+
+static bool alice_has_ssh_keys(void)
+{
+        _cleanup_user_ directory_user *user = NULL;
+
+        assert_int_equal(directory_find_user(users, "alice", &user), DIRECTORY_FOUND);
+        return user->has_ssh_keys;
+}
+
+/* The document and the rules, whoever is let in by an SSH key by them. */
+static void test_rule_5_ssh_keys_are_those_of_whom_sshd_lets_in(void **state)
+{
+        static char *her[] = { (char *)"alice" }, *bob[] = { (char *)"bob" },
+                    *devs[] = { (char *)"d*" };
+        static const struct {
+                const char *document;
+                access_rules access, sshd, login;
+                bool expected;
+        } cases[] = {
+                { DOCUMENT("alice"), .expected = false },
+                { WITH_KEY(""), .expected = true },
+                { WITH_KEY(",\"notAfter\":\"2020-01-01\""), .expected = false },
+                { WITH_KEY(",\"hosts\":[\"host\"]"), .expected = true },
+                { WITH_KEY(",\"hosts\":[\"elsewhere\"]"), .expected = false },
+                { WITH_KEY(",\"services\":[\"sshd\"]"), .expected = true },
+                { WITH_KEY(",\"services\":[\"login\"]"), .expected = false },
+                { WITH_KEY(""), .access = { .deny_users = { her, 1 } } },
+                { WITH_KEY(""), .access = { .deny_groups = { devs, 1 } } },
+                { WITH_KEY(""), .access = { .allow_users = { bob, 1 } } },
+                { WITH_KEY(""), .access = { .allow_groups = { devs, 1 } }, .expected = true },
+                { WITH_KEY(""), .sshd = { .deny_users = { her, 1 } } },
+                { WITH_KEY(""), .login = { .deny_users = { her, 1 } }, .expected = true },
+        };
+        kratos_identity alice = identity_of(ALICE, WITH_KEY(""));
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                adopt_quietly(ALICE, cases[i].document);
+                configuration.access = cases[i].access;
+                configuration.n_services = 2;
+                configuration.services[0].name = (char *)"sshd";
+                configuration.services[0].rules = cases[i].sshd;
+                configuration.services[1].name = (char *)"login";
+                configuration.services[1].rules = cases[i].login;
+                if (alice_has_ssh_keys() != cases[i].expected)
+                        fail_msg("case %zu: %s", i, cases[i].document);
+        }
+        alice.active = false;
+        assert_int_equal(adopt(users, people, &alice), ADOPTED);
+        assert_false(alice_has_ssh_keys());
+}
+
 /* Each of these changes of the file makes somebody whom nobody may be: nothing of it is served. */
 static void test_rule_37_what_the_store_may_not_say(void **state)
 {
@@ -361,6 +416,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_user),
                 TEST(test_active),
+                TEST(test_rule_5_ssh_keys_are_those_of_whom_sshd_lets_in),
                 TEST(test_rule_37_what_the_store_may_not_say),
                 TEST(test_rule_37_range_of_today),
                 TEST(test_rule_13_local_accounts_win),

@@ -45,6 +45,18 @@ static void test_the_inactive_are_locked_and_have_no_keys(void **state)
         assert_answer(w, alice, ALICE_OPEN ",\"locked\":true},\"incomplete\":false}}");
 }
 
+/* A record is not incomplete for what nobody is told. */
+static void test_rule_5_whom_sshd_would_not_let_in_has_no_keys(void **state)
+{
+        world *w = *state;
+        _cleanup_close_ int bob = client_connect_as(w->event, BOB);
+
+        w->directory.people[0].denied = true;
+        assert_call(w, USER("\"userName\":\"alice\","), ALICE_OPEN "},\"incomplete\":false}}");
+        client_send(w->event, bob, USER("\"userName\":\"alice\","));
+        assert_answer(w, bob, ALICE_OPEN "},\"incomplete\":false}}");
+}
+
 static void test_dates(void **state)
 {
         world *w = *state;
@@ -343,6 +355,7 @@ int main(void)
                 WITH_WORLD(test_users),
                 WITH_WORLD(test_keys_are_for_root_and_the_user),
                 WITH_WORLD(test_the_inactive_are_locked_and_have_no_keys),
+                WITH_WORLD(test_rule_5_whom_sshd_would_not_let_in_has_no_keys),
                 WITH_WORLD(test_dates),
                 WITH_WORLD(test_conflicts),
                 WITH_WORLD(test_groups),
