@@ -1,12 +1,27 @@
 """kratosd behind the gateway: its certificate, its token, and both exchanged while it runs."""
 
+import re
 import ssl
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from behind import CERTIFICATE, CREDENTIALS, KEY, TOKEN, ends_by_id, give, login, sent, use_token
+from behind import (
+    CERTIFICATE,
+    CREDENTIALS,
+    KEY,
+    SERVICE,
+    TOKEN,
+    ends_by_id,
+    give,
+    login,
+    sent,
+    use_token,
+)
 from faultserver import Exchange, FaultServer, faults
 from faultserver.server import no_fault
+from world import pam
 from world.daemon import Daemon
 from world.gateway import URL, Authority, Gateway
 from world.journal import Journal
@@ -128,6 +143,66 @@ class TestCertificate:
         ends_by_id(kratos, alice)
         shown = [line.split('"')[1] for line in log_of_gateway() if '"DELETE ' in line]
         assert shown[-2:] == ["CN=before", "CN=after"]
+
+
+class TestAccounts:
+    """People of whom the host knows by the gateway alone: each kind of question passes it as it is asked."""
+
+    LISTED = re.compile(r"/admin/identities\?(ids=[0-9a-f-]{36}&)+page_size=80")
+
+    @pytest.fixture(autouse=True)
+    def _nsswitch(self) -> Iterator[None]:
+        file = Path("/etc/nsswitch.conf")
+        before = file.read_text()
+        file.write_text("passwd: files systemd\ngroup: files systemd\nhosts: files\n")
+        yield
+        file.write_text(before)
+
+    @staticmethod
+    def passwd(name: str) -> list[str]:
+        done = subprocess.run(["getent", "passwd", name], capture_output=True, text=True)
+        return done.stdout.strip().split(":") if done.returncode == 0 else []
+
+    def test_a_look_up_a_refresh_and_a_check(
+        self, stopped_daemon: Daemon, gateway: Gateway, upstream: FaultServer, kratos: Kratos
+    ) -> None:
+        stopped_daemon.configure(Accounts={"RefreshSec": "1s"}, Access={"FreshSec": "0"})
+        use(stopped_daemon, gateway, gateway.hosts.host("host1"))
+        dora, erik = (
+            kratos.create_identity(name, metadata_public={"posix": {"name": name}})
+            for name in ("dora", "erik")
+        )
+        assert self.passwd("nobody-here") == []
+        for one in dora, erik:
+            assert self.passwd(one.username)[6] == "/bin/bash"
+        assert [one.query for one in upstream.requests if "credentials" in one.query] == [
+            f"credentials_identifier={name}" for name in ("nobody-here", "dora", "erik")
+        ]
+        path = "/metadata_public/posix/shell"
+        kratos.patch(erik.id, {"op": "add", "path": path, "value": "/bin/sh"})
+        wait_until(lambda: self.passwd("erik")[6] == "/bin/sh", "the new shell", 15)
+        assert pam.run(SERVICE, "dora", ["acct_mgmt"]).status == 0
+        kratos.set_state(dora.id, "inactive")
+        done = pam.run(SERVICE, "dora", ["acct_mgmt"])
+        assert done.status != 0 and "Your account is disabled." in done.output
+        checks = [one for one in upstream.of("identity") if one.argument == dora.id]
+        assert len(checks) == 2 and not any(one.query for one in checks)
+        lists = [one for one in upstream.of("identities") if "ids=" in one.query]
+        assert any(one.query.count("ids=") == 2 for one in lists)
+        for one in lists:
+            assert self.LISTED.fullmatch(f"{one.path}?{one.query}"), one.query
+        assert {one.method for one in upstream.requests} == {"GET"}
+
+    def test_somebody_who_is_deleted(
+        self, stopped_daemon: Daemon, gateway: Gateway, kratos: Kratos
+    ) -> None:
+        """Kratos's own 404 comes through, and ends the account."""
+        stopped_daemon.configure(Accounts={"RefreshSec": "1s"})
+        use(stopped_daemon, gateway, gateway.hosts.host("host1"))
+        dora = kratos.create_identity("dora", metadata_public={"posix": {"name": "dora"}})
+        assert self.passwd("dora")
+        kratos.delete_identity(dora.id)
+        wait_until(lambda: self.passwd("dora") == [], "no dora", 15)
 
 
 def log_of_gateway() -> list[str]:
