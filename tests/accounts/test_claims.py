@@ -84,7 +84,7 @@ def test_another_persons_address_gives_nothing(mailing: Daemon, kratos: Kratos) 
 
 
 def test_two_claim_a_number(stopped_daemon: Daemon, make: Make, journal: Journal) -> None:
-    """Of a user, or of a group and a user: the first keeps it."""
+    """Of a user, or of a group and a user: the first keeps it, also when its name is taken away."""
     stopped_daemon.configure(Accounts={"AllowUIDs": "5000-5999"})
     stopped_daemon.start()
     make("dora", uid=5001, groups=[{"name": "developers", "gid": 5100}])
@@ -100,6 +100,9 @@ def test_two_claim_a_number(stopped_daemon: Daemon, make: Make, journal: Journal
     assert getent("group", "5100").split(":")[0] == "developers"
     why = "cannot be an account here"
     wait_until(lambda: len(told(journal, why)) == 5, "a message about each")
+    assert command("--unpin", "dora").returncode == 0
+    make("jana", uid=5001)
+    assert passwd("jana") == [] and uid("dora") == 5001
 
 
 def test_rule_1_a_number_is_never_another(
