@@ -2,7 +2,8 @@
 
 import time
 
-from calling import Caller
+import pytest
+from calling import Caller, Refused, start
 from faultserver import FaultServer, faults
 from logging_in import SERVICE
 from world.daemon import Daemon
@@ -25,10 +26,21 @@ def test_rule_17_a_look_up_never_waits_for_another_persons_login(
     assert waiting.finish().status == 0
 
 
-def test_rule_17_a_look_up_never_waits_for_kratos(
-    proxy: FaultServer, daemon: Daemon, alice: Identity, root: Caller
+def test_rule_17_a_check_that_is_fresh_never_waits_for_kratos(
+    stopped_daemon: Daemon, proxy: FaultServer, alice: Identity, bob: Identity, root: Caller
 ) -> None:
-    proxy.set("*", faults.black_hole())
-    begun = time.monotonic()
+    """Neither API answers, and what the admin API said within FreshSec= counts without it."""
+    stopped_daemon.configure(Kratos={"AdminURL": proxy.url}, Access={"FreshSec": "60s"})
+    start(stopped_daemon)
     root.check_account("alice")
-    assert time.monotonic() - begun < 1
+    assert [one.argument for one in proxy.of("identity")] == [alice.id]
+    proxy.set("*", faults.black_hole())
+    for _ in range(20):
+        begun = time.monotonic()
+        root.check_account("alice")
+        assert time.monotonic() - begun < 1
+    assert len(proxy.of("identity")) == 1
+    begun = time.monotonic()
+    with pytest.raises(Refused):
+        root.check_account("bob")
+    assert time.monotonic() - begun > 1, "Kratos was asked about bob, and does not answer"
