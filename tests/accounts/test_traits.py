@@ -26,7 +26,7 @@ def test_rule_12_traits_change_nothing(
     before = passwd("dora"), groups("dora"), getent("passwd", "root"), getent("group", "docker")
     if username == "erik":
         make("frida", name="erik")
-    kratos.set_username(dora.id, username)
+    kratos.rename_self(dora, username)
     a_round_later(2.5)
     assert before == (
         passwd("dora"), groups("dora"), getent("passwd", "root"), getent("group", "docker")
@@ -81,11 +81,11 @@ def test_rule_31_a_trait_renames_nobody(
     """Whoever changes it, is refused; whose name it was, keeps it."""
     dora, erik = nameless(kratos, "dora"), nameless(kratos, "erik")
     numbers = uid("dora"), uid("erik")
-    kratos.set_username(dora.id, "theodora")
+    kratos.rename_self(dora, "theodora")
     a_round_later()
     assert passwd("theodora") == [] and (uid("dora"), uid("erik")) == numbers
     assert len(told(journal, dora.id, "it had another name here")) == 1
-    kratos.set_username(erik.id, "dora")
+    kratos.rename_self(erik, "dora")
     a_round_later()
     assert (uid("dora"), uid("erik")) == numbers
     SshSession("dora").answer(PASSWORD).refused()

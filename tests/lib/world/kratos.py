@@ -281,6 +281,17 @@ class Kratos(Service):
     def set_username(self, id: str, username: str) -> None:
         self.patch(id, {"op": "replace", "path": "/traits/username", "value": username})
 
+    def rename_self(self, person: Identity, username: str) -> None:
+        """What any person can do with what it has: it changes its own traits, in Kratos's settings."""
+        token = {"X-Session-Token": self.login(person.username, person.password).body["session_token"]}
+        flow = self.public("GET", "/self-service/settings/api", headers=token)
+        path = f"/self-service/settings?flow={flow.body['id']}"
+        request = {"method": "profile", "traits": {"username": username}}
+        answer = self.public("POST", path, request, headers=token)
+        assert answer.status == 200, answer
+        assert answer.body["identity"]["traits"]["username"] == username
+        self._must(204, "DELETE", f"/admin/identities/{person.id}/sessions")
+
     def set_totp(self, id: str, secret: str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP") -> str:
         """Gives an identity a second factor. Returns its base32 secret, for totp_code."""
         url = (
