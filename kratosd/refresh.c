@@ -32,6 +32,8 @@ typedef struct round {
         size_t asked; /* the one of those not seen that is asked for by itself */
         size_t batch; /* how many at once: fewer after an answer that was too large or no good */
         bool storing; /* what the answer says */
+        bool failed;  /* a list of this round was none, or no answer at all */
+        bool told;    /* of that, in this round or in the one before */
         unsigned failures;
         kratos_call *call;
         sd_event_source *timer;
@@ -65,10 +67,26 @@ static uint64_t part_of(uint64_t usec)
         return (uint64_t)random_below((unsigned)(usec / 1000) + 1) * 1000;
 }
 
+/* Says once, while it lasts, that Kratos does not say what it knows of people. That none of its
+ * servers can be reached is said elsewhere. */
+static void note_failure(round *r, int outcome)
+{
+        r->failed = true;
+        if (r->told || outcome < 0 || outcome == KRATOS_UNREACHABLE || outcome == KRATOS_NOT_ASKED)
+                return;
+        r->told = true;
+        log_message(LOG_WARNING,
+                "What Kratos knows of people cannot be taken from its list of them (%s); what this "
+                "host knows stays",
+                kratos_outcome_reason(outcome));
+}
+
 static void end_round(round *r)
 {
         uint64_t jitter = interval_of(r) / 100 * JITTER_PERCENT;
 
+        r->told = r->failed && r->told;
+        r->failed = false;
         r->after[0] = '\0';
         r->batch = IDENTITIES_MAX;
         wake_in(r, interval_of(r) - jitter + part_of(2 * jitter));
@@ -168,6 +186,7 @@ static void on_batch(int outcome, void *userdata)
         r->storing = false;
         if (outcome == KRATOS_OK && n == 0)
                 return ask_next(r);
+        note_failure(r, outcome);
         if (outcome == KRATOS_BAD_ANSWER && r->batch > 1) {
                 r->batch /= 2; /* whoever makes it so is found */
                 return wake_in(r, STEP_USEC);

@@ -350,7 +350,7 @@ static void test_halving(void **state)
                 assert_true(++steps < 100);
         } while (strcmp(current.ids[current.n_ids - 1], id_of(199)) != 0);
         assert_int_equal(smallest, 1);
-        check_said(1, id_of(bad));
+        check_said(2, id_of(bad)); /* and that there is one */
         assert_true(is_active(199));
         assert_true(is_known("name53"));
         assert_int_equal(n_ones, 1);
@@ -373,6 +373,34 @@ static void test_rule_18_bad_record_of_one(void **state)
         check_next(ALL, 0, 1);
         fire(ALL);
         assert_string_equal(current.ids[0], id_of(80));
+}
+
+/* However often it is so, and until it was not so for a round. */
+static void test_bad_lists_are_told_of_once(void **state)
+{
+        static const int outcomes[] = { KRATOS_BAD_ANSWER, KRATOS_REFUSED, KRATOS_FAULT,
+                KRATOS_NO_ANSWER };
+
+        (void)state;
+        make_people(4);
+        for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+                for (unsigned times = 0; times < 3; times++) {
+                        fire(ALL);
+                        finish(outcomes[i]);
+                }
+                check_said(1, kratos_outcome_reason(outcomes[i]));
+                for (unsigned good = 0; good < 2; good++) {
+                        fire(ALL);
+                        tell_all_but(UINT_MAX);
+                        finish(KRATOS_OK);
+                        fire(ALL);
+                        check_next(ALL, 900, 1100);
+                }
+                check_said(0, "");
+        }
+        fire(ALL);
+        finish(KRATOS_UNREACHABLE);
+        check_said(0, "");
 }
 
 /* A Kratos that does not answer is asked again, later and later; what was told counts not. */
@@ -508,6 +536,7 @@ int main(void)
                 TEST(test_rule_41_other_outcomes),
                 TEST(test_halving),
                 TEST(test_rule_18_bad_record_of_one),
+                TEST(test_bad_lists_are_told_of_once),
                 TEST(test_rule_17_retry),
                 TEST(test_batch_is_one_change),
                 TEST(test_open_sessions),
