@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import pytest
 from world.box import Box
 from world.kratos import Identity
+from world.paths import build
+from world.prepare import install
 from world.processes import wait_until
 from world.ssh import SshSession
 
@@ -98,6 +100,40 @@ def test_rule_23_restarted_often(box: Box, dora: str) -> None:
     while box.run("test", "-e", "/run/done", check=False).returncode != 0:
         look_ups_take_no_time(box)
     is_back(box, dora)
+
+
+def upgrade(box: Box) -> None:
+    """What the README tells to do, but for the restart."""
+    folder = build()
+    assert folder
+    install(folder, destination=box.root)
+    look_ups_take_no_time(box)
+    box.run("systemd-sysusers")
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "reload", "dbus")
+    look_ups_take_no_time(box)
+
+
+def runs(box: Box, pid: str) -> str:
+    return box.run("readlink", f"/proc/{pid}/exe").stdout.strip()
+
+
+def test_rule_23_upgraded(box: Box, dora: str) -> None:
+    """The old program runs on until it is restarted, or until it dies before somebody thinks of that."""
+    for restart in "systemctl restart kratosd; touch /run/done", None:
+        old = main_pid(box)
+        upgrade(box)
+        assert main_pid(box) == old and runs(box, old) == f"{PROGRAM} (deleted)"
+        assert knows(box, dora)
+        if restart:
+            box.run("systemd-run", "--quiet", "/bin/sh", "-c", restart)
+            while box.run("test", "-e", "/run/done", check=False).returncode != 0:
+                look_ups_take_no_time(box)
+        else:
+            kill(box)
+            look_ups_take_no_time(box)
+        is_back(box, dora)
+        assert main_pid(box) != old and runs(box, main_pid(box)) == PROGRAM
 
 
 def test_rule_23_killed(box: Box, dora: str) -> None:
