@@ -39,6 +39,9 @@ STORE_SIZES = (10, 1_000, 100_000)
 # largest.
 ASKED = 10
 ASKED_MANY = 1_000
+# Of whom is asked for the first time: as many of two stores, both larger than that.
+FIRST_ASKED = 900
+FIRST_SIZES = STORE_SIZES[1:]
 HOSTS = (2_000, 20_000)
 # Those of whom Kratos says something else than the host has known: two of them disabled and deleted.
 CHANGED = 7
@@ -179,14 +182,24 @@ class AccountBench:
         for kind, name in ("local", "nss_local_added_us"), ("groups", "nss_local_groups_added_us"):
             rows = self.look_up(kind, self.effort.look_ups, ["lokal"], USERDB, PLACES / "nobody")
             added = [ours - without for ours, without in zip(*rows)]
-            show(name, p50(added), "us")
+            show(f"{name}_p50", p50(added), "us")
+            show(f"{name}_p99", p99(added), "us")
+
+    def _first_look_ups(self, size: int, asked: list[Person]) -> list[float]:
+        """Of people of whom this daemon has not been asked before, each of them once."""
+        known = {one.number for one in asked}
+        others = [one for one in self.people[size] if one.number not in known]
+        people = random.sample(others, FIRST_ASKED + 1)
+        (took,) = self.look_up("user", FIRST_ASKED, [one.name for one in people], USERDB)
+        return took
 
     def growth_figures(self) -> None:
-        """By turns too, as far as that goes: a daemon has one store at a time."""
+        """By turns too, as far as that goes: a daemon has one store at a time. What is asked for again
+        and again it has ready; what grows with the store is what a first look-up costs."""
         times: dict[int, list[float]] = {size: [] for size in STORE_SIZES}
         starts: dict[int, list[float]] = {size: [] for size in STORE_SIZES}
         many: list[float] = []
-        first: list[float] = []
+        first: dict[int, list[float]] = {size: [] for size in FIRST_SIZES}
         memory: dict[int, tuple[float, float]] = {}
         chosen = {size: random.sample(people, ASKED) for size, people in self.people.items()}
         for _ in range(self.effort.store_rounds):
@@ -199,12 +212,12 @@ class AccountBench:
                 names = [one.name for one in chosen[size]]
                 (took,) = self.look_up("user", self.effort.look_ups, names, USERDB)
                 times[size].append(p50(took))
+                if size in FIRST_SIZES:
+                    first[size].append(p50(self._first_look_ups(size, chosen[size])))
                 if size == STORE_SIZES[-1]:
-                    for asked, column in (ASKED_MANY, many), (self.effort.look_ups, first):
-                        people = random.sample(self.people[size], asked)
-                        names = [one.name for one in people]
-                        (took,) = self.look_up("user", self.effort.look_ups, names, USERDB)
-                        column.append(p50(took))
+                    names = [one.name for one in random.sample(self.people[size], ASKED_MANY)]
+                    (took,) = self.look_up("user", self.effort.look_ups, names, USERDB)
+                    many.append(p50(took))
                 memory[size] = tuple(  # type: ignore[assignment]
                     memory_kib(self.daemon.pid, key) / 1024 for key in ("RssAnon", "VmRSS")
                 )
@@ -218,7 +231,10 @@ class AccountBench:
         ratios = [large / small for small, large in zip(times[smallest], times[largest])]
         show("nss_growth_ratio", statistics.median(ratios), "ratio")
         show(f"nss_{largest}_{ASKED_MANY}_asked_us_p50", p50(many), "us")
-        show(f"nss_{largest}_first_us_p50", p50(first), "us")
+        for size in FIRST_SIZES:
+            show(f"nss_{size}_first_us_p50", p50(first[size]), "us")
+        ratios = [large / small for small, large in zip(*first.values())]
+        show("nss_first_growth_ratio", statistics.median(ratios), "ratio")
 
     def _change(self) -> dict[str, tuple[str, int, int]]:
         """Changes a few of them at Kratos. Returns what the host is to know of all then (read_store)."""

@@ -19,8 +19,8 @@ RATIOS = {
 }
 LOOK_UPS = ("nss_known", "nss_uid", "nss_unknown")
 RATIOS |= {
-    *(f"{name}_ratio" for name in (*LOOK_UPS, "nss_growth", "initgroups_5", "initgroups_100")),
-    "id_cold_ratio",
+    *(f"{name}_ratio" for name in (*LOOK_UPS, "nss_growth", "nss_first_growth")),
+    *("initgroups_5_ratio", "initgroups_100_ratio", "id_cold_ratio"),
 }
 TIMES = {
     *("login_ms_p50", "login_raw_ms_p50", "login_typed_ms_p50", "login_typed_raw_ms_p50"),
@@ -28,7 +28,7 @@ TIMES = {
     *("lifelines_ms", "lifelines_cpu_ms"),
     *("local_user_added_us", "local_user_added_stopped_us", "local_user_added_hung_us"),
     *(f"{name}{suffix}" for name in LOOK_UPS for suffix in ("_us_p50", "_us_p99", "_trivial_us_p50")),
-    "nss_100000_first_us_p50",
+    *("nss_1000_first_us_p50", "nss_100000_first_us_p50"),
     "nss_100000_1000_asked_us_p50",
     *("initgroups_5_us", "initgroups_100_us", "id_cold_ms"),
     *("nss_unknown_asked_us_p50", "nss_newcomer_asked_us_p50"),
@@ -43,7 +43,7 @@ RATES = {
     *("daemon_idle_wakeups_per_min", "throughput_failed_64_cost12"),
     *("refresh_accounts", "refresh_requests", "refresh_without_pauses_s"),
     # These may be nothing, or less.
-    *("nss_local_added_us", "nss_local_groups_added_us"),
+    *(f"nss_local_{what}_us_{part}" for what in ("added", "groups_added") for part in ("p50", "p99")),
     *(
         f"kratos_load_{hosts}_hosts_{accounts}_accounts"
         for hosts in (2000, 20000)
