@@ -1,11 +1,16 @@
 """Look-ups while Kratos hangs, floods of names that nobody has, and many threads at once."""
 
+import os
 import pwd
+import shutil
+import signal
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faultserver import FaultServer, faults
@@ -14,7 +19,9 @@ from world import pam
 from world.daemon import Daemon
 from world.kratos import Identity
 from world.pam import Pamtester
-from world.ssh import Sshd, SshSession
+from world.processes import wait_until
+from world.ssh import FOLDER as KEYS
+from world.ssh import PORT, Sshd, SshSession
 
 Make = Callable[..., Identity]
 
@@ -24,6 +31,20 @@ PASSWORD = "correct horse battery staple"
 KNOWN_SEC = 0.05
 LOOKUP_TIMEOUT_SEC = 1.0
 MARGIN_SEC = 0.7
+
+# Of so many the one in the middle counts, so that what else this machine does is not in it.
+LOGINS = 25
+SETTLE_SEC = 0.05
+
+# Without end, invented people who have a key, and how each attempt ended.
+ATTEMPTS = f"""\
+while i=$((i + 1)); do
+    ssh -F none -p {PORT} -i {KEYS}/client_key -o IdentitiesOnly=yes -o LogLevel=QUIET \
+        -o PreferredAuthentications=publickey -o StrictHostKeyChecking=no \
+        -o UserKnownHostsFile=/dev/null invented$i@127.0.0.1 true </dev/null
+    echo $?
+done
+"""
 
 
 def seconds(name: str) -> float:
@@ -44,20 +65,25 @@ def at_best(name: str) -> float:
 def test_rule_17_a_silent_kratos_holds_nobody_up(
     stopped_daemon: Daemon, proxy: FaultServer, make: Make, stack: str
 ) -> None:
-    """Known and local names are answered as ever, an unknown one after its time, the next at once."""
+    """While a login waits for it too: known and local names are answered as ever, an unknown one after
+    its time, the next at once."""
+    stopped_daemon.configure(Kratos={"PublicURL": proxy.url})
     stopped_daemon.start()
     make("dora")
     assert passwd("dora")
-    proxy.set("*", faults.black_hole())
-    login = Pamtester(stack, "dora", ["authenticate"], [PASSWORD]).prompted()
+    for endpoint in "login", "identities", "identity":
+        proxy.set(endpoint, faults.black_hole())
+    login = Pamtester(stack, "dora", ["authenticate"], [PASSWORD]).answer()
+    proxy.wait("login")
     assert at_best("dora") < KNOWN_SEC and at_best("lokal") < KNOWN_SEC
     first = seconds("unknown1")
     assert LOOKUP_TIMEOUT_SEC * 0.9 < first < LOOKUP_TIMEOUT_SEC + MARGIN_SEC
     assert seconds("unknown2") < KNOWN_SEC * 4 and seconds("unknown1") < KNOWN_SEC * 4
-    assert at_best("dora") < KNOWN_SEC
-    login.child.sendline(PASSWORD)
-    login._answers.clear()
-    assert login.finish().status == 0
+    assert at_best("dora") < KNOWN_SEC and at_best("lokal") < KNOWN_SEC
+    assert login.child.isalive() and len(proxy.of("login")) == 1, "the login was over too early"
+    assert login.finish().status != 0
+    proxy.clear()
+    assert pam.run(stack, "dora", ["authenticate"], [PASSWORD]).status == 0
 
 
 def test_rule_17_nobody_waits_for_somebody_elses_look_up(
@@ -88,59 +114,105 @@ def test_rule_18_requests_for_one_name_are_one(
 
 
 def login_seconds(stack: str) -> float:
-    """The quickest of several, so that what else this machine does is not in it."""
-    taken = []
-    for _ in range(5):
-        begun = time.monotonic()
-        assert pam.run(stack, "dora", ["authenticate"], [PASSWORD]).status == 0
-        taken.append(time.monotonic() - begun)
-    return min(taken)
+    """Without a terminal, which would take longer than what is to be measured."""
+    argv = ["pamtester", stack, "dora", "authenticate"]
+    begun = time.monotonic()
+    subprocess.run(argv, input=PASSWORD + "\n", text=True, capture_output=True, check=True)
+    return time.monotonic() - begun
 
 
-def flood(count: int, prefix: str) -> subprocess.Popen[str]:
-    argv = [sys.executable, str(FOLDER / "flood.py"), str(count), prefix]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+def check_logins(stack: str, floods: list[subprocess.Popen[str]]) -> None:
+    """A login takes less than twice its usual time beside these, each of which leads its processes: by
+    turns they go on and stand still, so that what else this machine does is in both times alike."""
+    beside, usual = [], []
+    for _ in range(LOGINS):
+        for signal_, taken in (signal.SIGCONT, beside), (signal.SIGSTOP, usual):
+            for one in floods:
+                os.killpg(one.pid, signal_)
+            time.sleep(SETTLE_SEC)
+            taken.append(login_seconds(stack))
+    for one in floods:
+        os.killpg(one.pid, signal.SIGCONT)
+        assert one.poll() is None, "the flood was over too early"
+    ratio = statistics.median(beside) / statistics.median(usual)
+    assert ratio < 2, (ratio, sorted(beside), sorted(usual))
+
+
+def in_background(argv: list[str], user: str = "root", **further: Any) -> subprocess.Popen[str]:
+    """Whoever floods from elsewhere takes no processor from this host's logins, and so gives way here."""
+    return subprocess.Popen(
+        ["chrt", "--idle", "0", *argv],
+        text=True,
+        user=user,
+        group=user,
+        extra_groups=[],
+        cwd="/",
+        start_new_session=True,
+        **further,
+    )
+
+
+def flood(count: int, prefix: str, user: str) -> subprocess.Popen[str]:
+    program = Path("/run/world/open/flood.py")
+    shutil.copy(FOLDER / "flood.py", program)
+    argv = [sys.executable, str(program), str(count), prefix]
+    return in_background(argv, user, stdout=subprocess.PIPE)
 
 
 @pytest.mark.timeout(170)
+@pytest.mark.parametrize("user", ["root", "carol"])
 def test_rule_18_a_flood_of_names(
-    stopped_daemon: Daemon, proxy: FaultServer, make: Make, stack: str
+    stopped_daemon: Daemon, proxy: FaultServer, make: Make, stack: str, sshd: Sshd, user: str
 ) -> None:
-    """100,000 names: bounded in memory and in requests, and no login is slower than half as quick."""
+    """100,000 names, asked for by root, as sshd does, or by somebody on this host: bounded in memory and
+    in requests, and no login is half as quick. What one user asks for holds up nobody else: a person of
+    whom this host has never heard comes in."""
     stopped_daemon.start()
     make("dora")
+    frida = make("frida")
     assert passwd("dora")
-    usual = login_seconds(stack)
-    assert flood(5000, "warm").wait(60) == 0
+    assert flood(5000, "warm", user).wait(60) == 0
     memory, asked = stopped_daemon.anon_kib(), len(proxy.of("identities"))
     begun = time.monotonic()
-    floods = [flood(50000, "one"), flood(50000, "two")]
-    beside = login_seconds(stack)
-    assert [one.poll() for one in floods] == [None, None], "the flood was over too early"
+    floods = [flood(50000, "one", user), flood(50000, "two", user)]
+    check_logins(stack, floods)
+    if user != "root":
+        SshSession("frida").login(frida.password).logout()
+        assert [one.poll() for one in floods] == [None, None], "the flood was over too early"
+    for one in floods:
+        os.sched_setscheduler(one.pid, os.SCHED_OTHER, os.sched_param(0))
     told = [one.communicate(timeout=120)[0].strip() for one in floods]
     took = time.monotonic() - begun
     assert told == ["50000", "50000"]
     assert len(proxy.of("identities")) - asked <= 40 + 20 * took + 5
     assert stopped_daemon.anon_kib() - memory < 4096
-    assert beside < 2 * usual + 0.1, f"{beside:.3f} s instead of {usual:.3f} s"
     assert at_best("dora") < KNOWN_SEC
 
 
 def test_rule_18_a_flood_over_ssh(
-    stopped_daemon: Daemon, proxy: FaultServer, make: Make, sshd: Sshd
+    stopped_daemon: Daemon, proxy: FaultServer, make: Make, stack: str, sshd: Sshd
 ) -> None:
-    """Connections of invented people leave nothing behind, and a real one comes in meanwhile."""
+    """Connections of invented people, one after the other, leave nothing behind; no login beside them
+    is half as quick, and a person of whom this host has never heard comes in."""
     stopped_daemon.start()
-    dora = make("dora")
+    dora, frida = make("dora"), make("frida")
     assert passwd("dora")
-    memory = stopped_daemon.anon_kib()
-    for i in range(10):
-        attempts = [SshSession(f"invented{i}x{j}", key=True) for j in range(3)]
-        for one in attempts:
-            one.finish()
-    assert len(proxy.of("identities")) <= 31
-    assert stopped_daemon.anon_kib() - memory < 4096
+    login_seconds(stack)
+    memory, asked = stopped_daemon.anon_kib(), len(proxy.of("identities"))
+    ended = Path("/run/world/open/ended")
+    with ended.open("w") as file:
+        attempts = in_background(["sh", "-c", ATTEMPTS], stdout=file)
+    wait_until(ended.read_text, "the first of them is refused")
+    check_logins(stack, [attempts])
+    SshSession("frida").login(frida.password).logout()
     SshSession("dora").login(dora.password).logout()
+    wait_until(lambda: len(ended.read_text().split()) >= 10, "a flood", 20)
+    os.killpg(attempts.pid, signal.SIGKILL)
+    attempts.wait()
+    made = ended.read_text().split()
+    assert set(made) == {"255"}
+    assert len(proxy.of("identities")) - asked <= len(made) + 2, "one for each, and for frida"
+    assert stopped_daemon.anon_kib() - memory < 4096
 
 
 def test_rule_23_a_hung_daemon(daemon: Daemon, make: Make, sshd: Sshd) -> None:
