@@ -9,7 +9,7 @@ from typing import Any
 from world.daemon import Daemon
 from world.journal import Entry, Journal
 from world.processes import wait_until
-from world.ssh import FOLDER
+from world.ssh import make_keys
 
 # How long a change at Kratos may take until it is seen here, where it is asked every second: the
 # timer's own accuracy and a loaded machine are in it.
@@ -61,7 +61,7 @@ def a_round_later(seconds: float = 3.5) -> None:
 
 def client_key() -> str:
     """The line of the key with which SshSession(key=True) logs in."""
-    return (FOLDER / "client_key.pub").read_text().strip()
+    return make_keys()
 
 
 def ssh_keys(name: str) -> list[str]:
