@@ -1,4 +1,4 @@
-"""Runs test files, two at a time, each in a world of its own, and prints every test with its result.
+"""Runs test files, some at a time, each in a world of its own, and prints every test with its result.
 
 runner.py BUILD [NAME…]    NAME: a folder of tests/ (unit), a file's stem with or without test_ (faults),
                            a path, or a path with ::test; without names, everything
@@ -25,6 +25,8 @@ TESTS = Path(__file__).resolve().parents[1]
 TREE = TESTS.parent
 SYSTEM = "tests/system/"
 FILE_TIMEOUT = 1500
+# Most tests wait, for a deadline or a server that hangs: as many files at a time for each processor keep it busy.
+FILES_PER_PROCESSOR = 2
 
 # The suites that tests/system can boot, the oldest first: what is built here runs on newer ones, not on
 # older ones.
@@ -106,9 +108,8 @@ class Runner:
         self._lock = threading.Lock()
 
     def run(self) -> Result:
-        workers = [
-            threading.Thread(target=self._work) for _ in range(min(len(self.queue), os.cpu_count() or 1))
-        ]
+        at_once = min(len(self.queue), FILES_PER_PROCESSOR * (os.cpu_count() or 1))
+        workers = [threading.Thread(target=self._work) for _ in range(at_once)]
         for worker in workers:
             worker.start()
         for worker in workers:
