@@ -57,7 +57,19 @@
 #define PROMPT_KIND "kind"
 #define PROMPT_TEXT "text"
 #define PROMPT_ECHO "echo"
+
+/* What is asked. A prompt's text says all that a person must know; its kind says what the answer
+ * is. "code" was mailed or sent to a telephone; "first-code" likewise, and stands in for a
+ * password. */
 #define PROMPT_KIND_PASSWORD "password"
+#define PROMPT_KIND_FIRST_CODE "first-code"
+#define PROMPT_KIND_TOTP "totp"
+#define PROMPT_KIND_CODE "code"
+#define PROMPT_KIND_LOOKUP_SECRET "lookup-secret"
+#define PROMPT_KIND_CHOICE "choice"
+
+/* Of a prompt, or of the sentence that comes with an error, in bytes. */
+#define PROMPT_TEXT_MAX 512
 
 /* Keys of the context, a{sv}, each a string; unknown keys are refused. */
 #define CONTEXT_PURPOSE "purpose"
@@ -78,6 +90,11 @@
 
 /* A password or code, in bytes (rule 39). */
 #define ANSWER_MAX 512
+
+/* Answers that one login takes, whatever they are: a wish for another way, or for another mail, is
+ * one too. Of these, so many may be a password or a code, each of which may be wrong (rule 35). */
+#define LOGIN_ANSWERS_MAX 8
+#define LOGIN_TRIES_MAX 5
 
 /* Where a login that was begun through the User interface has a socket of its own id for its
  * answers. There, no message may carry a descriptor: whoever sends one could make its receiver

@@ -14,6 +14,7 @@ static const json_limits limits = { .depth = 32, .values = 20000 };
 #define MESSAGE_INACTIVE 4010011
 #define MESSAGE_FLOW_EXPIRED 4010001
 #define MESSAGE_FLOW_COMPLETED 4010007
+#define MESSAGE_NOT_TAKEN 4000001
 
 const char *kratos_outcome_reason(int outcome)
 {
@@ -126,6 +127,18 @@ static int read_identity(json_object *session, kratos_login *ret)
         return 0;
 }
 
+/* Unknown levels count for less than they may be worth. */
+static enum kratos_aal read_aal(json_object *session)
+{
+        json_object *value = NULL;
+        const char *level;
+
+        if (!json_object_object_get_ex(session, "authenticator_assurance_level", &value))
+                return KRATOS_AAL_UNKNOWN;
+        level = json_text(value);
+        return level && strcmp(level, "aal2") == 0 ? KRATOS_AAL2 : KRATOS_AAL1;
+}
+
 static int read_session(json_object *session, const char *nonce, kratos_login *ret)
 {
         json_object *active = json_member(session, "active"), *devices = NULL;
@@ -134,6 +147,7 @@ static int read_session(json_object *session, const char *nonce, kratos_login *r
                 !json_object_is_type(active, json_type_boolean))
                 return KRATOS_BAD_ANSWER;
         ret->active = json_object_get_boolean(active);
+        ret->aal = read_aal(session);
         ret->lists_devices = json_object_object_get_ex(session, "devices", &devices);
         ret->has_nonce = devices_have_nonce(devices, nonce);
         return read_identity(session, ret);
@@ -181,6 +195,34 @@ static bool flow_says(json_object *flow, int id)
         return false;
 }
 
+/* What a step's messages mean. Kratos says of an identifier that nobody has, or that has no code,
+ * the same here as of a person who lost a factor in between: who asked knows which it can be. */
+static const struct {
+        int id;
+        int outcome;
+} meanings[] = {
+        { 4000008, KRATOS_WRONG_CODE },      /* of an authenticator app */
+        { 4000012, KRATOS_WRONG_CODE },      /* a backup code that was used */
+        { 4000016, KRATOS_WRONG_CODE },      /* a backup code */
+        { 4010008, KRATOS_WRONG_CODE },      /* that was sent */
+        { 4000011, KRATOS_NO_FACTOR },       /* no authenticator app */
+        { 4000014, KRATOS_NO_FACTOR },       /* no backup codes */
+        { 4000035, KRATOS_NO_FACTOR },       /* nowhere to send a code to */
+        { 4010010, KRATOS_NO_FACTOR },       /* not to this address */
+        { 4000037, KRATOS_BAD_CREDENTIALS }, /* no such account, where identifiers come first */
+        { MESSAGE_NOT_TAKEN, KRATOS_NOT_TAKEN },
+};
+
+static int step_outcome(json_object *flow)
+{
+        const char *state = json_text(json_member(flow, "state"));
+
+        for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+                if (flow_says(flow, meanings[i].id))
+                        return meanings[i].outcome;
+        return state && strcmp(state, "sent_email") == 0 ? KRATOS_CODE_SENT : KRATOS_DENIED;
+}
+
 /* Shape B: a flow with messages. */
 static int flow_outcome(json_object *flow)
 {
@@ -190,7 +232,7 @@ static int flow_outcome(json_object *flow)
                 return KRATOS_INACTIVE;
         if (flow_says(flow, MESSAGE_FLOW_EXPIRED) || flow_says(flow, MESSAGE_FLOW_COMPLETED))
                 return KRATOS_FLOW_GONE;
-        return json_member(flow, "ui") ? KRATOS_DENIED : KRATOS_REFUSED;
+        return json_member(flow, "ui") ? step_outcome(flow) : KRATOS_REFUSED;
 }
 
 /* Shape A: Kratos's own word for a status repeats it as a number. A gateway's page does not. */
@@ -202,11 +244,21 @@ static bool is_own_word(json_object *error, unsigned status)
                json_object_get_int64(code) == (int64_t)status;
 }
 
+/* A second step needs the session of the first: it has none, or it is not active any more. */
+static bool lacks_session(json_object *error)
+{
+        const char *id = json_text(json_member(error, "id"));
+
+        return id && strcmp(id, "session_aal1_required") == 0;
+}
+
 /* Kratos up to 26.2 says "inactive" by 401 with the identity's id. */
 static int error_outcome(unsigned status, json_object *error)
 {
         if (status == 401 && json_member(json_member(error, "details"), "identity_id"))
                 return KRATOS_INACTIVE;
+        if (status == 401 && is_own_word(error, status) && lacks_session(error))
+                return KRATOS_NO_SESSION;
         if (status == 403 && is_own_word(error, status))
                 return KRATOS_FORBIDDEN;
         if (status == 404 && is_own_word(error, status))

@@ -18,9 +18,14 @@ enum kratos_outcome {
         KRATOS_OK = 0,
         KRATOS_BAD_CREDENTIALS, /* wrong password, or no such identity: Kratos does not say which */
         KRATOS_INACTIVE,        /* the identity is switched off */
-        KRATOS_FLOW_GONE,       /* the flow expired, was used or never was: take a new one */
-        KRATOS_RATE_LIMITED,    /* 429 */
-        KRATOS_NOT_FOUND,       /* 404 in Kratos's own words: it has no such thing */
+        KRATOS_CODE_SENT,       /* a code is on its way to the person: what was asked for */
+        KRATOS_WRONG_CODE,      /* or one that was used before */
+        KRATOS_NO_FACTOR,    /* the person has no such factor; it may have had one a moment ago */
+        KRATOS_NOT_TAKEN,    /* the flow takes no more of these: it is another one's turn */
+        KRATOS_NO_SESSION,   /* 401: the session of the first step is none any more */
+        KRATOS_FLOW_GONE,    /* the flow expired, was used or never was: take a new one */
+        KRATOS_RATE_LIMITED, /* 429 */
+        KRATOS_NOT_FOUND,    /* 404 in Kratos's own words: it has no such thing */
         KRATOS_NO_SUCH_PATH, /* any other 404, and 405: another age of Kratos, or not Kratos at all
                               */
         KRATOS_FORBIDDEN,    /* 403 in Kratos's own words */
@@ -47,12 +52,20 @@ typedef struct kratos_flow {
         char id[UUID_LENGTH + 1];
 } kratos_flow;
 
+/* Authenticator assurance levels, as a session tells them. */
+enum kratos_aal {
+        KRATOS_AAL_UNKNOWN = 0, /* a Kratos from before them has no second factors at all */
+        KRATOS_AAL1,
+        KRATOS_AAL2,
+};
+
 /* What a successful login says. */
 typedef struct kratos_login {
         secret *token;
         char session[UUID_LENGTH + 1];
         char identity[UUID_LENGTH + 1];     /* "" where Kratos gave null: more factors are wanted */
         char posix_name[USER_NAME_MAX + 1]; /* metadata_public.posix.name, "" if none */
+        enum kratos_aal aal;
         bool active;
         bool inactive_identity; /* identity.state says so */
         bool lists_devices;     /* false: a Kratos from before devices */

@@ -91,6 +91,80 @@ int body_password_login(const char *identifier, const secret *password, secret *
         return 0;
 }
 
+/* The beginning of an object, up to the value of a method. Its size is for strings of so many bytes
+ * in all. */
+static int begin_step(const char *method, size_t size, secret **ret)
+{
+        _cleanup_secret_ secret *s = NULL;
+        int r;
+
+        r = secret_new(FRAME_MAX + ESCAPED_MAX * size, &s);
+        if (r < 0)
+                return r;
+        if ((r = secret_append_string(s, "{\"method\":")) < 0 ||
+                (r = append_string(s, method, strlen(method))) < 0)
+                return r;
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+/* A further member, unless it has no value. */
+static int add_member(secret *s, const char *name, const char *bytes, size_t size)
+{
+        int r;
+
+        if (!bytes)
+                return 0;
+        if ((r = secret_append_string(s, ",")) < 0 ||
+                (r = append_string(s, name, strlen(name))) < 0 ||
+                (r = secret_append_string(s, ":")) < 0)
+                return r;
+        return append_string(s, bytes, size);
+}
+
+static int body_of_code(const char *method, const char *name, const secret *code, secret **ret)
+{
+        _cleanup_secret_ secret *s = NULL;
+        int r;
+
+        if ((r = begin_step(method, secret_size(code), &s)) < 0 ||
+                (r = add_member(s, name, secret_data(code), secret_size(code))) < 0 ||
+                (r = secret_append_string(s, "}")) < 0)
+                return r;
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+int body_totp(const secret *code, secret **ret)
+{
+        return body_of_code("totp", "totp_code", code, ret);
+}
+
+int body_lookup_secret(const secret *code, secret **ret)
+{
+        return body_of_code("lookup_secret", "lookup_secret", code, ret);
+}
+
+int body_code(enum body_code what, const char *identifier, const char *address, const secret *code,
+        secret **ret)
+{
+        size_t size = (identifier ? strlen(identifier) : 0) + (address ? strlen(address) : 0);
+        _cleanup_secret_ secret *s = NULL;
+        int r;
+
+        if ((r = begin_step("code", size + (code ? secret_size(code) : 0), &s)) < 0 ||
+                (r = add_member(s, "identifier", identifier, identifier ? strlen(identifier) : 0)) <
+                        0 ||
+                (r = add_member(s, "address", address, address ? strlen(address) : 0)) < 0 ||
+                (what == BODY_RESEND && (r = add_member(s, "resend", "code", 4)) < 0) ||
+                (what == BODY_VERIFY &&
+                        (r = add_member(s, "code", secret_data(code), secret_size(code))) < 0) ||
+                (r = secret_append_string(s, "}")) < 0)
+                return r;
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
 int body_session_token(const secret *token, secret **ret)
 {
         _cleanup_secret_ secret *s = NULL;

@@ -65,6 +65,7 @@ struct kratos_call {
                 kratos_done done;
                 kratos_flow_done flow;
                 kratos_login_done_handler login;
+                kratos_offer_done offer;
                 kratos_session_done session;
                 kratos_identity_done_handler identity;
                 kratos_identities_done identities;

@@ -269,6 +269,41 @@ void set_patterns(config_reader *r, const char *key, const char *value, void *fi
                 "_ . - * ? and [ ]");
 }
 
+void set_require_aal(config_reader *r, const char *key, const char *value, void *field)
+{
+        static const struct {
+                const char *word;
+                enum require_aal meaning;
+        } words[] = {
+                { "", REQUIRE_UNSET },
+                { "aal1", REQUIRE_AAL1 },
+                { "aal2-if-enrolled", REQUIRE_AAL2_ENROLLED },
+                { "aal2", REQUIRE_AAL2 },
+        };
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+                if (strcmp(value, words[i].word) == 0) {
+                        *(enum require_aal *)field = words[i].meaning;
+                        return;
+                }
+        config_mistaken(r, key, value, "aal1, aal2-if-enrolled or aal2 is wanted");
+}
+
+void set_first_factor(config_reader *r, const char *key, const char *value, void *field)
+{
+        unsigned factors = 0;
+
+        if (strcmp(value, "password") == 0)
+                factors = FIRST_PASSWORD;
+        else if (strcmp(value, "code") == 0)
+                factors = FIRST_CODE;
+        else if (strcmp(value, "password,code") == 0)
+                factors = FIRST_PASSWORD | FIRST_CODE;
+        else
+                return config_mistaken(r, key, value, "password, code or password,code is wanted");
+        *(unsigned *)field = factors;
+}
+
 static word_list *mapping_of(config_reader *r, const char *group)
 {
         config *c = r->config;
@@ -309,13 +344,13 @@ static bool service_name_is_valid(const char *name)
                strspn(name, LOWER DIGITS "_.@+-") == length;
 }
 
-access_rules *take_service(config_reader *r, const char *name)
+service_rules *take_service(config_reader *r, const char *name)
 {
         config *c = r->config;
 
         for (size_t i = 0; i < c->n_services; i++)
                 if (strcmp(c->services[i].name, name) == 0)
-                        return &c->services[i].rules;
+                        return &c->services[i];
         if (!service_name_is_valid(name)) {
                 config_complain(r, false,
                         "[Service %s]: the name of a PAM service is wanted: at most 32 of a-z, 0-9 "
@@ -328,7 +363,7 @@ access_rules *take_service(config_reader *r, const char *name)
                 return NULL;
         }
         set_text(r, &c->services[c->n_services].name, name);
-        return c->services[c->n_services].name ? &c->services[c->n_services++].rules : NULL;
+        return c->services[c->n_services].name ? &c->services[c->n_services++] : NULL;
 }
 
 /* Accounts=all opens the host to whoever has an identity: it must be said who. */

@@ -19,12 +19,15 @@ void set_lookup_timeout(config_reader *r, const char *key, const char *value, vo
 void set_refresh(config_reader *r, const char *key, const char *value, void *field);
 void set_patterns(config_reader *r, const char *key, const char *value, void *field);
 
+void set_require_aal(config_reader *r, const char *key, const char *value, void *field);
+void set_first_factor(config_reader *r, const char *key, const char *value, void *field);
+
 /* Takes a key of [Groups]: the local groups of those who are in a group of Kratos's. */
 void take_group(config_reader *r, const char *key, const char *value);
 
 /* The rules of [Service NAME], which are begun where there are none. NULL, and told of, if there
  * can be none. */
-access_rules *take_service(config_reader *r, const char *name);
+service_rules *take_service(config_reader *r, const char *name);
 
 /* Tells what only the whole can show of these keys. */
 void check_accounts(config_reader *r);

@@ -52,6 +52,7 @@ static const struct option {
         { "Access", "AllowGroups", set_patterns, offsetof(config, access.allow_groups) },
         { "Access", "DenyUsers", set_patterns, offsetof(config, access.deny_users) },
         { "Access", "DenyGroups", set_patterns, offsetof(config, access.deny_groups) },
+        { "Access", "RequireAAL", set_require_aal, offsetof(config, require_aal) },
         { "Access", "FreshSec", set_span_or_none, offsetof(config, fresh_usec) },
         { "Access", "MaxStaleSec", set_span_or_none, offsetof(config, max_stale_usec) },
         { "Access", "HostName", set_host_name, offsetof(config, host_name) },
@@ -65,10 +66,14 @@ static const struct option {
 
 /* The keys of [Service NAME]: their places are in the rules of that service. */
 static const struct option service_options[] = {
-        { "Service", "AllowUsers", set_patterns, offsetof(access_rules, allow_users) },
-        { "Service", "AllowGroups", set_patterns, offsetof(access_rules, allow_groups) },
-        { "Service", "DenyUsers", set_patterns, offsetof(access_rules, deny_users) },
-        { "Service", "DenyGroups", set_patterns, offsetof(access_rules, deny_groups) },
+        { "Service", "AllowUsers", set_patterns, offsetof(service_rules, rules.allow_users) },
+        { "Service", "AllowGroups", set_patterns, offsetof(service_rules, rules.allow_groups) },
+        { "Service", "DenyUsers", set_patterns, offsetof(service_rules, rules.deny_users) },
+        { "Service", "DenyGroups", set_patterns, offsetof(service_rules, rules.deny_groups) },
+        { "Service", "RequireAAL", set_require_aal, offsetof(service_rules, login.require_aal) },
+        { "Service", "FirstFactor", set_first_factor,
+                offsetof(service_rules, login.first_factors) },
+        { "Service", "SinglePrompt", set_bool, offsetof(service_rules, login.single_prompt) },
 };
 
 #define N_SERVICE_OPTIONS (sizeof(service_options) / sizeof(service_options[0]))
@@ -115,7 +120,7 @@ static void take_service_key(
 {
         const struct option *option =
                 find_option(service_options, N_SERVICE_OPTIONS, "Service", key);
-        access_rules *rules;
+        service_rules *rules;
 
         if (!option)
                 return config_complain(r, false, "%s=: no such key in [%s]", key, section);

@@ -308,12 +308,35 @@ bool config_number_is_allowed(const config *c, uid_t number)
         return false;
 }
 
-const access_rules *config_service(const config *c, const char *service)
+static const service_rules *find_service(const config *c, const char *service)
 {
         for (size_t i = 0; i < c->n_services; i++)
                 if (strcasecmp(c->services[i].name, service) == 0)
-                        return &c->services[i].rules;
+                        return &c->services[i];
         return NULL;
+}
+
+const access_rules *config_service(const config *c, const char *service)
+{
+        const service_rules *found = find_service(c, service);
+
+        return found ? &found->rules : NULL;
+}
+
+login_rules config_login_rules(const config *c, const char *service)
+{
+        const service_rules *found = find_service(c, service);
+        login_rules rules = { 0 };
+
+        if (found)
+                rules = found->login;
+        if (rules.require_aal == REQUIRE_UNSET)
+                rules.require_aal = c->require_aal;
+        if (rules.require_aal == REQUIRE_UNSET)
+                rules.require_aal = REQUIRE_AAL2_ENROLLED;
+        if (!rules.first_factors)
+                rules.first_factors = FIRST_PASSWORD;
+        return rules;
 }
 
 const word_list *config_local_groups(const config *c, const char *group)

@@ -50,10 +50,32 @@ typedef struct access_rules {
         word_list deny_groups;
 } access_rules;
 
+/* How sure Kratos must be of a person: its authenticator assurance level. */
+enum require_aal {
+        REQUIRE_UNSET = 0,     /* of a service: as for all */
+        REQUIRE_AAL1,          /* what Kratos itself does not refuse */
+        REQUIRE_AAL2_ENROLLED, /* a second factor of everybody who has one */
+        REQUIRE_AAL2,          /* of everybody */
+};
+
+/* With what a login may begin; none: a password. */
+enum first_factor {
+        FIRST_PASSWORD = 1,
+        FIRST_CODE = 2,
+};
+
+/* What is asked of a person. */
+typedef struct login_rules {
+        enum require_aal require_aal;
+        unsigned first_factors; /* of enum first_factor */
+        bool single_prompt;     /* who asks can do so once */
+} login_rules;
+
 /* [Service NAME]: further rules for one PAM service. */
 typedef struct service_rules {
         char *name;
         access_rules rules;
+        login_rules login;
 } service_rules;
 
 /* A key of [Groups]: members of this group of Kratos's are also in these local groups. */
@@ -72,6 +94,8 @@ typedef struct config {
         char *proxy;        /* Proxy=, NULL: none */
         char *server_user;  /* ServerUser=, NULL: root alone */
         uid_t server_uid;   /* its uid, else 0 */
+        /* [Access] RequireAAL=, for services without one; unset: aal2-if-enrolled */
+        enum require_aal require_aal;
 
         /* For the admin API alone. */
         char *client_certificate; /* ClientCertificate=, NULL: none */
@@ -132,6 +156,9 @@ bool config_number_is_allowed(const config *c, uid_t number);
 
 /* The rules of [Service NAME] for a PAM service, or NULL where there is no such section. */
 const access_rules *config_service(const config *c, const char *service);
+
+/* What is asked of a person at a PAM service; every field is set. */
+login_rules config_login_rules(const config *c, const char *service);
 
 /* The local groups that [Groups] gives to members of a group of Kratos's, or NULL. */
 const word_list *config_local_groups(const config *c, const char *group);

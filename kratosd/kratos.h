@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "answer-identity.h"
+#include "answer-step.h"
 #include "answer.h"
 #include "config.h"
 
@@ -34,12 +35,31 @@ typedef void (*kratos_flow_done)(int outcome, const kratos_flow *flow, void *use
 int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_flow_done done,
         void *userdata, kratos_call **ret);
 
-/* A password login. Everything in it must be valid already, and is copied. */
+/* Asks which second factors Kratos offers to a session that has its first. Newer ones send a code
+ * by that alone, where there is nothing else to be done. The offer is the callback's only while it
+ * runs. */
+typedef void (*kratos_offer_done)(int outcome, const kratos_offer *offer, void *userdata);
+int kratos_begin_second(kratos *k, const secret *token, uint64_t deadline_usec,
+        kratos_offer_done done, void *userdata, kratos_call **ret);
+
+enum kratos_method {
+        KRATOS_PASSWORD,
+        KRATOS_TOTP,
+        KRATOS_LOOKUP_SECRET,
+        KRATOS_CODE,
+        KRATOS_SEND_CODE,   /* the answer is KRATOS_CODE_SENT */
+        KRATOS_RESEND_CODE, /* likewise */
+};
+
+/* A step of a login. Everything in it must be valid already, and is copied. */
 typedef struct kratos_submission {
         const kratos_flow *flow;
-        const char *identifier;
-        const secret *password;
-        const char *nonce; /* ID_LENGTH hexadecimal digits; leads our User-Agent */
+        enum kratos_method method;
+        const char *identifier; /* of a first factor, else NULL */
+        const char *address;    /* to which a second factor's code is to be sent, else NULL */
+        const secret *answer;   /* a password or code, else NULL */
+        const secret *token;    /* of the session whose second factor it is, else NULL */
+        const char *nonce;      /* ID_LENGTH hexadecimal digits; leads our User-Agent */
         const char *service;
         const char *tty;
         const char *client_ip; /* numeric, or NULL */
@@ -54,10 +74,11 @@ typedef struct kratos_login_reply {
         kratos_login *login;
         bool is_ours;
         bool stale;
+        const char *sentence; /* for a person whom Kratos refuses, or "" */
 } kratos_login_reply;
 typedef void (*kratos_login_done_handler)(const kratos_login_reply *reply, void *userdata);
-int kratos_submit_password(kratos *k, const kratos_submission *submission,
-        kratos_login_done_handler done, void *userdata, kratos_call **ret);
+int kratos_submit(kratos *k, const kratos_submission *submission, kratos_login_done_handler done,
+        void *userdata, kratos_call **ret);
 
 typedef void (*kratos_done)(int outcome, void *userdata);
 

@@ -1,7 +1,9 @@
 /*
  * The steps of one login, from its beginning to its verdict: what login.c, which owns the table of
- * logins, and login-steps.c, which drives each of them, know of a login. It is freed when it is
- * over.
+ * logins, and the files that drive each of them know of a login. Those are login-steps.c, which has
+ * what all steps share; login-first.c, the password or the code in its place; login-second.c, the
+ * factor that Kratos or this host wants besides; login-prompts.c, the words; login-verdict.c, the
+ * end. A login is freed when it is over.
  */
 #pragma once
 
@@ -10,36 +12,87 @@
 #include "common/interface.h"
 #include "fetch.h"
 #include "login.h"
+#include "mail-limit.h"
+#include "timespan.h"
+#include "used-codes.h"
+
+/* A login that waits longer for its answer is forgotten; the module then begins it again. */
+#define ASK_USEC (180 * USEC_PER_SEC)
 
 enum login_state {
-        LOGIN_ASKING,   /* for the password; a flow is under way or there */
+        LOGIN_ASKING,   /* the person; for the first answer, a flow is under way or there */
         LOGIN_FETCHING, /* the answer waits for a flow */
         LOGIN_POSTING,  /* Kratos has the answer */
+        LOGIN_PAUSING,  /* the next question waits for its time */
         LOGIN_REFUSED,  /* the verdict waits for its time */
         LOGIN_RESTING,  /* over, and counted for a while: a uid's rate */
 };
 
+/* What the person is asked for. */
+enum login_question {
+        QUESTION_PASSWORD,
+        QUESTION_FIRST_CODE,
+        QUESTION_TOTP,
+        QUESTION_CODE,
+        QUESTION_LOOKUP_SECRET,
+        QUESTION_CHOICE,
+};
+
+/* What a question begins with. */
+enum login_note {
+        NOTE_NONE,
+        NOTE_WRONG,
+        NOTE_USED,      /* a code that was right once */
+        NOTE_EXPIRED,   /* the code, and another one was sent */
+        NOTE_NO_MAIL,   /* none may be sent now */
+        NOTE_NO_CHOICE, /* that is none of them */
+        NOTE_GONE,      /* the person's way of a moment ago */
+};
+
+/* The second factor, once the first is accepted. */
+typedef struct login_second {
+        kratos_offer offer;
+        unsigned address; /* of the offer's: where the code went or is to go */
+        bool sent;        /* one went there, in this flow */
+        bool asked;       /* the person was, and so does not come in without */
+        kratos_call *fetch;
+} login_second;
+
 typedef struct login {
         logins *owner;
         enum login_state state;
+        enum login_question question;
+        enum login_note note;
+        enum kratos_method method; /* of what is or will be posted */
+        int verdict;               /* of LOGIN_REFUSED */
+        int socket;                /* to which a person sends its answers, or -1 */
+        unsigned answers;
+        unsigned tries; /* of these, passwords and codes */
         char id[ID_LENGTH + 1];
         login_caller caller;
         login_context context;
+        login_rules rules;
         session_row row; /* what is or will be stored; row.id is the nonce */
         bool row_stored;
+        bool live; /* the row stands for a session at Kratos, or may do so: it is to be revoked */
+        bool accepted; /* the session's identity is the one that the name belongs to */
         bool has_flow;
+        bool flow_used; /* it belongs to this login alone */
         bool again;  /* begun anew once already, after a flow that was gone or a dead connection */
         bool posted; /* once at least: guesses are slow, however they end */
         bool cancelled; /* whatever Kratos says */
+        bool adopted;   /* the fetch: another login has begun it */
+        bool code_sent; /* instead of a password */
+        bool has_password;
+        unsigned char password[SECRET_HASH_SIZE]; /* a code is never that (rule 43) */
         kratos_flow flow;
         int64_t flow_taken;
         fetch *fetch;
-        bool adopted; /* the fetch: another login has begun it */
         kratos_call *post;
+        login_second second;
         secret *answer;
-        int64_t answered; /* CLOCK_BOOTTIME */
-        int verdict;      /* of LOGIN_REFUSED */
-        int socket;       /* to which a person sends its answer, or -1 */
+        int64_t answered;                /* CLOCK_BOOTTIME */
+        char words[PROMPT_TEXT_MAX + 1]; /* of the question, or of the refusal: "" for the usual */
         login_done done;
         void *userdata;
         sd_event_source *timer;
@@ -55,9 +108,13 @@ struct logins {
         revoker *revoker;
         sessions *sessions;
         fetches fetches;
+        used_codes used;
+        mail_limit mails;
         int64_t quiet_until; /* CLOCK_BOOTTIME, microseconds: nothing is said of strangers before */
         TAILQ_HEAD(, login) list; /* the oldest first */
 };
+
+/* login-steps.c: what all steps share. */
 
 /* Frees it, and takes it out of no table. NULL is fine. */
 login *login_free(login *l);
@@ -71,18 +128,71 @@ void login_renew_row(login *l);
 /* Stores what is about to be posted, unless that is done. -errno. */
 int login_store_row(login *l);
 
-/* Takes a flow from the stock, or waits for one that is under way, or else asks Kratos for one.
- * Where that cannot be begun now, login_go_on() does. */
-void login_take_flow(login *l);
+/* Lets go of the row: what it stands for is revoked, or it is dropped where it stands for nothing.
+ */
+void login_release_row(login *l);
 
-/* Posts the answer that was given, as soon as there is a flow. Its time counts from l->answered. */
-void login_go_on(login *l);
-
-/* Ends it with a verdict above 0 or an -errno, in due time; the reason is for the log. */
-void login_refuse(login *l, int verdict, const char *reason);
-
-/* Ends it without one. */
+/* Ends it without a verdict. */
 void login_finish(login *l);
+
+/* Fires at a time of CLOCK_BOOTTIME. */
+void login_set_timer(login *l, int64_t usec);
 
 /* The handler of l->timer. */
 int login_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* What is left of the time for an answer, in microseconds. */
+int64_t login_time_left(const login *l);
+
+/* Takes the answer in l->answer, which was given at l->answered. */
+void login_take_answer(login *l);
+
+/* Asks the person next, as soon as the answer before has taken its time: a second where it was
+ * wrong, or the like. Refuses instead where that was the last. */
+void login_ask(login *l, enum login_question question, enum login_note note, bool slow);
+
+/* Posts l->method with l->answer, in a flow; a first factor's identifier, or the token of a
+ * second's session, is added. -errno as of kratos_submit. */
+int login_submit(login *l, const kratos_flow *flow, kratos_login_done_handler done);
+
+/* login-first.c */
+
+/* Takes a flow from the stock, or waits for one that is under way, or else asks Kratos for one.
+ * Where that cannot be begun now, it is tried again with the answer. */
+void login_take_flow(login *l);
+
+void login_take_first(login *l);
+
+/* login-second.c */
+
+/* The first factor is accepted: goes on to a second one where it is demanded or had, or grants. */
+void login_begin_second(login *l, const kratos_login *session);
+
+void login_take_second(login *l);
+
+/* login-prompts.c */
+
+/* The words for l->question, into l->words. */
+login_prompt login_write_prompt(login *l);
+
+/* login-verdict.c */
+
+/* Ends it with a verdict above 0 or an -errno, in due time; the reason is for the log. A session
+ * that it has at Kratos is revoked at once. */
+void login_refuse(login *l, int verdict, const char *reason);
+
+/* Likewise, with a sentence for the person. */
+void login_refuse_saying(login *l, int verdict, const char *reason, const char *sentence);
+
+/* Because Kratos says nothing about the person. */
+void login_refuse_outcome(login *l, int outcome);
+
+/* Because a request to Kratos could not be begun (-errno). */
+void login_refuse_start(login *l, int error);
+
+/* Grants it, for every factor that is demanded was verified in it; refuses where the session is not
+ * of the name's identity. NULL where that is accepted. */
+void login_grant(login *l, const kratos_login *session);
+
+/* Tells whoever waits. The login may be gone then. */
+void login_deliver(login *l);

@@ -5,13 +5,10 @@
 
 #include "account.h"
 #include "answer-socket.h"
-#include "body.h"
 #include "log.h"
 #include "login-steps.h"
 #include "timespan.h"
 
-/* A login that waits longer for its answer is forgotten; the module then begins it again. */
-#define ASK_USEC (180 * USEC_PER_SEC)
 /* Between two words about those who ask for other people's logins. */
 #define QUIET_USEC ((int64_t)(10 * USEC_PER_SEC))
 /* Login programs' logins: the one that has waited longest gives way to a new one. */
@@ -44,7 +41,8 @@ static login *find(logins *all, login_caller caller, const char *id)
 
 static bool is_waiting(const login *l)
 {
-        return l->state == LOGIN_FETCHING || l->state == LOGIN_POSTING || l->state == LOGIN_REFUSED;
+        return l->state == LOGIN_FETCHING || l->state == LOGIN_POSTING ||
+               l->state == LOGIN_PAUSING || l->state == LOGIN_REFUSED;
 }
 
 /* Whether root's bus connections bear one more answer that is waited for. */
@@ -86,14 +84,7 @@ int login_answer(logins *all, login_caller caller, const char *id, const secret 
         l->done = done;
         l->userdata = userdata;
         l->answered = boottime_usec();
-        sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
-
-        if (secret_size(l->answer) == 0)
-                login_refuse(l, VERDICT_BAD_CREDENTIALS, "empty-password");
-        else if (!utf8_is_valid(secret_data(l->answer), secret_size(l->answer)))
-                login_refuse(l, VERDICT_BAD_CREDENTIALS, "invalid-password");
-        else
-                login_go_on(l);
+        login_take_answer(l);
         return 0;
 }
 
@@ -176,14 +167,18 @@ static int login_new(logins *all, login_caller caller, const char *user,
         snprintf(l->row.user, sizeof(l->row.user), "%s", user);
         memcpy(l->row.service, l->context.service, sizeof(l->row.service));
         memcpy(l->row.rhost, l->context.rhost, sizeof(l->row.rhost));
-        r = sd_event_add_time_relative(all->event, &l->timer, CLOCK_BOOTTIME, ASK_USEC,
-                TIMER_ACCURACY_USEC, login_on_timer, l);
+        l->rules = config_login_rules(kratos_config(all->kratos), l->context.service);
+        l->question =
+                l->rules.first_factors & FIRST_PASSWORD ? QUESTION_PASSWORD : QUESTION_FIRST_CODE;
+        r = sd_event_add_time_relative(
+                all->event, &l->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, login_on_timer, l);
         if (r >= 0)
                 r = caller.is_program ? 0 : make_socket(l);
         if (r != 0) {
                 login_free(l);
                 return r;
         }
+        login_set_timer(l, boottime_usec() + (int64_t)ASK_USEC);
         *ret = l;
         return 0;
 }
@@ -202,7 +197,7 @@ static void tell_not_allowed(logins *all, const char *user, const login_context 
 }
 
 int login_begin(logins *all, login_caller caller, const char *user, const login_context *context,
-        char ret_id[static ID_LENGTH + 1])
+        char ret_id[static ID_LENGTH + 1], login_prompt *ret_prompt)
 {
         local_user account;
         login *l;
@@ -225,6 +220,7 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
          */
         (void)login_store_row(l);
         memcpy(ret_id, l->id, ID_LENGTH + 1);
+        *ret_prompt = login_write_prompt(l);
         return 0;
 }
 
@@ -264,7 +260,7 @@ logins *logins_free(logins *all)
 
                 login_forget(l);
                 if (done)
-                        done(VERDICT_UNAVAILABLE, userdata);
+                        done(&(login_result){ .verdict = VERDICT_UNAVAILABLE }, userdata);
         }
         fetches_forget(&all->fetches);
         sd_event_unref(all->event);

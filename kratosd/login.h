@@ -1,12 +1,18 @@
 /*
  * A login under way: from BeginLogin until it is granted, refused, cancelled or forgotten. It takes
- * a flow from Kratos while the person types, posts the answer, and judges what comes back; a grant
- * makes a session of it. The logins own each login; whoever began one knows it by its id alone, and
- * only from the uid and through the interface that began it (rule 38).
+ * a flow from Kratos while the person types, posts the answer, and judges what comes back; where a
+ * second factor is demanded, it goes on with a flow for that one, and asks. A grant makes a session
+ * of it. The logins own each login; whoever began one knows it by its id alone, and only from the
+ * uid and through the interface that began it (rule 38).
  *
+ *         ┌──────────── PAUSING ◀── more is asked ──┐
+ *         ▼                                         │
  *      ASKING ──answer──▶ FETCHING ──flow──▶ POSTING ──▶ granted
  *         │                                     └──▶ REFUSED ──delay──▶ answered
  *      cancel, expiry
+ *
+ * Once the first factor is accepted there is a session at Kratos, which ends with the login on each
+ * way but the grant.
  */
 #pragma once
 
@@ -49,18 +55,32 @@ DEFINE_CLEANUP(logins *, logins_free);
 /* Forgets the flows in stock, because they may be another server's. */
 void logins_forget_flows(logins *l);
 
-/* Begins a login for a caller; a person may only be the user itself. 0 with its id, and the
- * password is the next thing to ask for; VERDICT_UNKNOWN_USER, VERDICT_NOT_ALLOWED,
- * VERDICT_THROTTLED, VERDICT_UNAVAILABLE where a person's answer would have no way; -errno. */
+/* What is asked next. The words are the login's. */
+typedef struct login_prompt {
+        const char *kind; /* PROMPT_KIND_… */
+        const char *text;
+        bool echo;
+} login_prompt;
+
+/* Begins a login for a caller; a person may only be the user itself. 0 with its id and what is the
+ * first thing to ask for; VERDICT_UNKNOWN_USER, VERDICT_NOT_ALLOWED, VERDICT_THROTTLED,
+ * VERDICT_UNAVAILABLE where a person's answer would have no way; -errno. */
 int login_begin(logins *l, login_caller caller, const char *user, const login_context *context,
-        char ret_id[static ID_LENGTH + 1]);
+        char ret_id[static ID_LENGTH + 1], login_prompt *ret_prompt);
+
+/* What an answer led to; all of it is the login's. */
+typedef struct login_result {
+        int verdict;          /* or -errno */
+        login_prompt prompt;  /* for VERDICT_MORE */
+        const char *sentence; /* what else the person should know, or NULL */
+} login_result;
 
 /* Answers the question: with a secret, or for a person with NULL, whose secret is in the login's
- * socket (answer-socket.h). Calls done once, never from within this call, with a verdict or -errno;
- * the login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was asked or the
- * answer is too long; -errno: the login goes on waiting for one; VERDICT_THROTTLED where too many
- * answers are waited for: that login is over, too. */
-typedef void (*login_done)(int verdict, void *userdata);
+ * socket (answer-socket.h). Calls done once, never from within this call; unless the verdict is
+ * VERDICT_MORE, the login is over then. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID where nothing was
+ * asked or the answer is too long; -errno: the login goes on waiting for one; VERDICT_THROTTLED
+ * where too many answers are waited for: that login is over, too. */
+typedef void (*login_done)(const login_result *result, void *userdata);
 int login_answer(logins *l, login_caller caller, const char *id, const secret *answer,
         login_done done, void *userdata);
 

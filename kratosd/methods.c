@@ -68,10 +68,10 @@ static int check_signature(sd_bus_message *m, const char *signature)
         return sd_bus_message_has_signature(m, signature) ? 0 : VERDICT_INVALID;
 }
 
-static int append_prompt(sd_bus_message *m)
+static int append_prompt(sd_bus_message *m, const login_prompt *prompt)
 {
-        return sd_bus_message_append(m, "a{sv}", 3, PROMPT_KIND, "s", PROMPT_KIND_PASSWORD,
-                PROMPT_TEXT, "s", "Password: ", PROMPT_ECHO, "b", 0);
+        return sd_bus_message_append(m, "a{sv}", 3, PROMPT_KIND, "s", prompt->kind, PROMPT_TEXT,
+                "s", prompt->text, PROMPT_ECHO, "b", (int)prompt->echo);
 }
 
 static int begin_login(operation *o, sd_bus_message **ret)
@@ -79,6 +79,7 @@ static int begin_login(operation *o, sd_bus_message **ret)
         sd_bus_message *m = o->message;
         char id[ID_LENGTH + 1];
         login_context context;
+        login_prompt prompt;
         const char *user;
         int r;
 
@@ -87,14 +88,14 @@ static int begin_login(operation *o, sd_bus_message **ret)
                 return r;
         r = read_context(m, &context);
         if (r == 0)
-                r = login_begin(o->all->logins, o->caller, user, &context, id);
+                r = login_begin(o->all->logins, o->caller, user, &context, id, &prompt);
         if (r != 0)
                 return r;
         r = sd_bus_message_new_method_return(m, ret);
         if (r >= 0)
                 r = sd_bus_message_append(*ret, "s", id);
         if (r >= 0)
-                r = append_prompt(*ret);
+                r = append_prompt(*ret, &prompt);
         return r < 0 ? r : 0;
 }
 
@@ -159,19 +160,31 @@ static void run_begin_login(operation *o)
         with_user(o, "sa{sv}", begin_login_now);
 }
 
-/* The verdict on an answer: it may come long after the call, or the caller. */
-static void on_answered(int verdict, void *userdata)
+static int make_answer(operation *o, const login_result *result, sd_bus_message **ret)
+{
+        bool granted = result->verdict == VERDICT_GRANTED;
+        int r = sd_bus_message_new_method_return(o->message, ret);
+
+        if (r >= 0)
+                r = sd_bus_message_append(*ret, "s", granted ? STATE_GRANTED : STATE_PROMPT);
+        if (r >= 0 && granted)
+                r = sd_bus_message_append(*ret, "a{sv}", 0);
+        else if (r >= 0)
+                r = append_prompt(*ret, &result->prompt);
+        return r < 0 ? r : 0;
+}
+
+/* What an answer led to: it may come long after the call, or the caller. */
+static void on_answered(const login_result *result, void *userdata)
 {
         _cleanup_operation_ operation *o = userdata;
         sd_bus_message *reply = NULL;
         int r;
 
-        if (verdict != VERDICT_GRANTED)
-                return operation_answer(o, verdict);
-        r = sd_bus_message_new_method_return(o->message, &reply);
-        if (r >= 0)
-                r = sd_bus_message_append(reply, "sa{sv}", STATE_GRANTED, 0);
-        conclude(o, r < 0 ? r : 0, reply);
+        if (result->verdict != VERDICT_GRANTED && result->verdict != VERDICT_MORE)
+                return operation_answer_with(o, result->verdict, result->sentence);
+        r = make_answer(o, result, &reply);
+        conclude(o, r, reply);
 }
 
 /* The secret is NULL where the login's own socket has it. */

@@ -173,6 +173,21 @@ void hash_login(const char *login, unsigned char ret[static LOGIN_HASH_SIZE])
                 ret, LOGIN_HASH_SIZE, (const unsigned char *)login, strlen(login), NULL, 0);
 }
 
+void hash_secret(const sealer *s, const char *identity, const secret *value,
+        unsigned char ret[static SECRET_HASH_SIZE])
+{
+        crypto_generichash_state state;
+
+        crypto_generichash_init(&state, (const unsigned char *)secret_data(s->key),
+                secret_size(s->key), SECRET_HASH_SIZE);
+        /* With its NUL, so that the two cannot be told apart in another place. */
+        crypto_generichash_update(&state, (const unsigned char *)identity, strlen(identity) + 1);
+        crypto_generichash_update(
+                &state, (const unsigned char *)secret_data(value), secret_size(value));
+        crypto_generichash_final(&state, ret, SECRET_HASH_SIZE);
+        sodium_memzero(&state, sizeof(state));
+}
+
 uint64_t hash_text(const char *text)
 {
         unsigned char bytes[crypto_generichash_BYTES];

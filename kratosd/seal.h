@@ -41,6 +41,12 @@ int unseal(const sealer *s, const unsigned char *sealed, size_t size, secret **r
 /* Hashes a login id, so that the store holds nothing that opens a session. */
 void hash_login(const char *login, unsigned char ret[static LOGIN_HASH_SIZE]);
 
+/* Hashes a secret of an identity's under the sealer's key, to tell later whether another one is the
+ * same: of no use to whoever has the hash alone. */
+#define SECRET_HASH_SIZE 32
+void hash_secret(const sealer *s, const char *identity, const secret *value,
+        unsigned char ret[static SECRET_HASH_SIZE]);
+
 /* The first 64 bits of a text's BLAKE2b hash (RFC 7693), without a key: the same on every host. */
 uint64_t hash_text(const char *text);
 

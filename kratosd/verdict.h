@@ -1,7 +1,7 @@
 /*
  * What the daemon answers when it does not fail: the named results of logins, accounts and
- * sessions. All but a grant are above 0. kratosd/operation.c maps each to an error name of the
- * interface.
+ * sessions. All but a grant are above 0. kratosd/operation.c maps each but the last to an error
+ * name of the interface.
  */
 #pragma once
 
@@ -15,4 +15,5 @@ enum verdict {
         VERDICT_UNAVAILABLE,
         VERDICT_NO_SUCH_LOGIN,
         VERDICT_INVALID,
+        VERDICT_MORE, /* no verdict yet: something more is asked */
 };

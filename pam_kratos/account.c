@@ -9,13 +9,6 @@
 
 #include "context.h"
 
-/* Says something to the person. A program that cannot show it does not change the verdict. */
-static void tell(call *c, int style, const char *message)
-{
-        if (message[0] && !(c->flags & PAM_SILENT))
-                (void)pam_prompt(c->pamh, style, NULL, "%s", message);
-}
-
 /* A home that is there and somebody else's would be at that person's mercy, or they at this one's.
  * Whose it is only root can always see; a locker's user has come in already. */
 static int check_home(call *c)
@@ -30,7 +23,7 @@ static int check_home(call *c)
                 return PAM_SUCCESS;
         pam_syslog(c->pamh, LOG_ERR, "refused %s: the home %s belongs to uid %u", c->user,
                 user->pw_dir, st.st_uid);
-        tell(c, PAM_ERROR_MSG, "Your home directory belongs to somebody else.");
+        call_tell(c, PAM_ERROR_MSG, "Your home directory belongs to somebody else.");
         return PAM_PERM_DENIED;
 }
 
@@ -47,7 +40,7 @@ int account_check(call *c)
         r = call_result(
                 c, c->library.methods->check_account(&c->client, c->user, &context, &account));
         if (r == PAM_PERM_DENIED || r == PAM_ACCT_EXPIRED || r == PAM_AUTHINFO_UNAVAIL)
-                tell(c, PAM_ERROR_MSG, c->client.message);
+                call_tell(c, PAM_ERROR_MSG, c->client.message);
         if (r != PAM_SUCCESS)
                 return r;
         r = call_object(c, wrong);
@@ -57,6 +50,6 @@ int account_check(call *c)
                 return r;
 
         c->state->ours = true;
-        tell(c, account.password_expired ? PAM_ERROR_MSG : PAM_TEXT_INFO, account.message);
+        call_tell(c, account.password_expired ? PAM_ERROR_MSG : PAM_TEXT_INFO, account.message);
         return account.password_expired ? PAM_NEW_AUTHTOK_REQD : PAM_SUCCESS;
 }

@@ -11,9 +11,6 @@
 #include "login-id.h"
 #include "secret.h"
 
-/* Answers of one login (rule 35). */
-#define ANSWERS_MAX 5
-
 /* What libpam makes a refused person wait, in microseconds; it varies this by half. */
 #define FAIL_DELAY_USEC 2000000
 
@@ -23,7 +20,7 @@ typedef struct conversation {
         struct {
                 char kind[PROMPT_KIND_MAX + 1];
                 int fd;
-        } answers[ANSWERS_MAX];
+        } answers[LOGIN_ANSWERS_MAX];
         bool begun_again;
 } conversation;
 
@@ -150,7 +147,7 @@ static int converse(call *c, client_login *login)
         int r;
 
         while (!login->granted) {
-                if (a.count == ANSWERS_MAX)
+                if (a.count == LOGIN_ANSWERS_MAX)
                         return refuse(c, PAM_SYSTEM_ERR, "kratosd asks for too many answers");
                 if (a.count == 0 && strcmp(login->prompt.kind, PROMPT_KIND_PASSWORD) == 0)
                         r = ask_password(c, &login->prompt, &a);
@@ -209,6 +206,9 @@ int authenticate(call *c)
         if (r == PAM_SUCCESS)
                 r = keep(c, &login);
 
+        /* What a person can do about it: only who has proven something is told. */
+        if (r == PAM_PERM_DENIED || r == PAM_MAXTRIES)
+                call_tell(c, PAM_ERROR_MSG, c->client.message);
         if (is_denial(r))
                 (void)pam_fail_delay(c->pamh, FAIL_DELAY_USEC);
         if (r != PAM_SUCCESS && login.id[0])

@@ -189,6 +189,12 @@ int call_object(call *c, const char *wrong)
         return PAM_SYSTEM_ERR;
 }
 
+void call_tell(call *c, int style, const char *message)
+{
+        if (message[0] && !(c->flags & PAM_SILENT))
+                (void)pam_prompt(c->pamh, style, NULL, "%s", message);
+}
+
 /* One line of log that says why somebody gets no verdict, or a negative one. */
 static void report(call *c, int r, int code)
 {

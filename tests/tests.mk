@@ -51,7 +51,7 @@ fuzzers:
 
 fuzz-programs: $(patsubst %,$(BUILD)/fuzz-%,$(FUZZ_NAMES))
 
-$(BUILD)/fuzz-bus: $(call object,tests/fuzz/bus-stand-ins.c)
+$(BUILD)/fuzz-bus: $(call object,tests/fuzz/bus-stand-ins.c tests/fuzz/bus-kratos.c)
 
 $(BUILD)/fuzz-%: $(BUILD)/obj/tests/fuzz/fuzz-%.o $(call object,$(FUZZ_HELPERS)) $(PARTS_ARCHIVE)
 	$(CC) $(BASE_LDFLAGS) -fsanitize=fuzzer -pie $(LDFLAGS) $(FUZZ_LDFLAGS) -o $@ \

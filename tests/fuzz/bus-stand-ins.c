@@ -23,6 +23,7 @@
 
 sd_event *event;
 unsigned grants;
+bool hurry;
 
 static const uint8_t *input;
 static size_t input_left;
@@ -39,6 +40,8 @@ void input_begin(const uint8_t *data, size_t size)
         input = data;
         input_left = size;
         grants = 0;
+        hurry = false;
+        kratos_forget();
         memset(rows, 0, sizeof(rows));
 }
 
@@ -225,6 +228,11 @@ static session_row *row_of(const char *id)
         return NULL;
 }
 
+bool row_is_stored(const char *id)
+{
+        return row_of(id) != NULL;
+}
+
 int store_insert(store *s, const session_row *row)
 {
         session_row *place = row_of("");
@@ -317,6 +325,7 @@ int store_end(store *s, int result)
 void revoker_end(revoker *r, session_row *row)
 {
         (void)r;
+        kratos_note_ended(row);
         (void)store_delete(NULL, row->id);
 }
 
@@ -402,7 +411,8 @@ void log_event(enum event which, const event_facts *facts, const char *reason)
 {
         char line[1024];
 
-        (void)which;
+        if (which == EVENT_LOGIN_GRANTED)
+                kratos_note_granted(facts->session);
         snprintf(line, sizeof(line), "%s %s %s %s %s", facts->user, facts->service, facts->rhost,
                 facts->session, reason);
 }
@@ -418,118 +428,11 @@ void log_message(int level, const char *format, ...)
         va_end(ap);
 }
 
-/* Kratos: answers what the input says, in the next turn of the loop. */
-
-struct kratos_call {
-        sd_event_source *turn;
-        kratos_flow_done flow;
-        kratos_login_done_handler login;
-        void *userdata;
-        int outcome;
-        unsigned flags;
-};
-
-static config kratos_configuration = { .identifier = (char[]){ "%u" },
-        .timeout_usec = 10 * USEC_PER_SEC,
-        .open_timeout_usec = 300 * USEC_PER_SEC };
-
-config *kratos_config(kratos *k)
-{
-        (void)k;
-        return &kratos_configuration;
-}
-
-kratos_call *kratos_cancel(kratos_call *c)
-{
-        if (c)
-                sd_event_source_disable_unref(c->turn);
-        free(c);
-        return NULL;
-}
-
-static bool flags_grant(unsigned flags)
-{
-        return (flags & 0x1f) == 0;
-}
-
-static void answer_submission(const kratos_call *c)
-{
-        _cleanup_(kratos_login_done) kratos_login login = {
-                .active = !(c->flags & 1), .inactive_identity = c->flags & 2, .lists_devices = true
-        };
-        kratos_login_reply reply = { .outcome = c->outcome,
-                .login = &login,
-                .is_ours = !(c->flags & 4),
-                .stale = c->flags & 32 };
-
-        if (c->outcome == KRATOS_OK || c->flags & 64)
-                require(secret_new(TOKEN_MAX, &login.token) == 0 &&
-                        secret_append_string(login.token, "ory_st_token") == 0);
-        memcpy(login.session, OTHER_UUID, UUID_LENGTH + 1);
-        if (!(c->flags & 8))
-                memcpy(login.identity, c->flags & 16 ? OTHER_UUID : UUID, UUID_LENGTH + 1);
-        grants += c->outcome == KRATOS_OK && flags_grant(c->flags);
-        c->login(&reply, c->userdata);
-}
-
-static int on_turn(sd_event_source *source, void *userdata)
-{
-        static const kratos_flow flow = { UUID };
-        kratos_call *c = userdata;
-
-        (void)source;
-        if (c->flow)
-                c->flow(c->outcome, &flow, c->userdata);
-        else
-                answer_submission(c);
-        kratos_cancel(c);
-        return 0;
-}
-
-static int kratos_begin(kratos_call **ret)
-{
-        kratos_call *c = calloc(1, sizeof(kratos_call));
-
-        require(c && sd_event_add_defer(event, &c->turn, on_turn, c) >= 0);
-        /* OK far more often than each of the others. */
-        c->outcome = (int)take(32);
-        if (c->outcome > KRATOS_NOT_ASKED)
-                c->outcome = KRATOS_OK;
-        *ret = c;
-        return 0;
-}
-
-int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_flow_done done,
-        void *userdata, kratos_call **ret)
-{
-        (void)k;
-        (void)urgent;
-        (void)deadline_usec;
-        kratos_begin(ret);
-        (*ret)->flow = done;
-        (*ret)->userdata = userdata;
-        return 0;
-}
-
-int kratos_submit_password(kratos *k, const kratos_submission *s, kratos_login_done_handler done,
-        void *userdata, kratos_call **ret)
-{
-        (void)k;
-        require(context_field_is_valid(s->service) && context_field_is_valid(s->tty));
-        require(id_is_valid(s->nonce) && uuid_is_valid(s->flow->id));
-        require(secret_size(s->password) > 0 && secret_size(s->password) <= ANSWER_MAX);
-        require(strcmp(s->identifier, "alice") == 0 || strcmp(s->identifier, "bob") == 0);
-        kratos_begin(ret);
-        (*ret)->login = done;
-        (*ret)->userdata = userdata;
-        (*ret)->flags = take(2) ? take(128) : 0;
-        return 0;
-}
-
 /* Nobody waits for a refusal's second. */
 int sd_event_source_set_time_relative(sd_event_source *source, uint64_t usec)
 {
         uint64_t now = (uint64_t)boottime_usec();
+        bool waits = usec > 5 * USEC_PER_SEC && !hurry;
 
-        return sd_event_source_set_time(source, usec > 5 * USEC_PER_SEC ? now + usec : now);
+        return sd_event_source_set_time(source, waits ? now + usec : now);
 }

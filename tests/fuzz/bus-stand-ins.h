@@ -1,7 +1,7 @@
 /*
  * What stands in for the parts below the logins and sessions while the bus methods are fuzzed: two
- * accounts, a table of rows, pipes for lifelines, and a Kratos that answers as the input says. All
- * of it is the fuzzer's own, made once and emptied for each input.
+ * accounts, a table of rows, pipes for lifelines, and a Kratos that answers as the input says
+ * (bus-kratos.c). All of it is the fuzzer's own, made once and emptied for each input.
  */
 #pragma once
 
@@ -10,14 +10,23 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "kratosd/config.h"
+#include "kratosd/store.h"
+
 #define UUID "11111111-2222-4333-8444-555555555555"
 #define OTHER_UUID "99999999-2222-4333-8444-555555555555"
 
 /* The loop on which Kratos answers; the fuzzer makes it. */
 extern sd_event *event;
 
-/* Submissions that Kratos granted, less those that were told. */
+/* Logins that were granted, each of which had earned it, less those that were told. */
 extern unsigned grants;
+
+/* Nobody takes the time to answer. */
+extern bool hurry;
+
+/* What every login demands; the rest is as by default. */
+extern config kratos_configuration;
 
 /* Aborts where something is not so. */
 void require(bool truth);
@@ -25,6 +34,16 @@ void require(bool truth);
 /* Begins with an input, and with nothing from the one before. It must live until the next. */
 void input_begin(const uint8_t *data, size_t size);
 bool input_is_over(void);
+
+/* What bus-kratos.c, which is Kratos, hears of the other stand-ins: a new input; a session's row is
+ * to be revoked; a login was granted. */
+void kratos_forget(void);
+void kratos_note_ended(const session_row *row);
+void kratos_note_granted(const char *session);
+
+/* Once all logins are over: no session was lost. */
+void kratos_check_sessions(void);
+bool row_is_stored(const char *id);
 
 /* The next byte of the input, modulo limit; 0 at its end. */
 unsigned take(unsigned limit);

@@ -186,8 +186,10 @@ static void check_success(const call *c, sd_bus_message *m)
         if (strcmp(c->method, "BeginLogin") == 0 || strcmp(c->method, "CheckAccount") == 0)
                 require((strcmp(c->user, "alice") == 0 && (c->manager || c->caller == 1000)) ||
                         (strcmp(c->user, "bob") == 0 && (c->manager || c->caller == 1001)));
-        if (strcmp(c->method, "Answer") == 0)
-                require((c->good_memfd || !c->manager) && grants-- > 0);
+        if (strcmp(c->method, "Answer") == 0) {
+                require((c->good_memfd || !c->manager) && sd_bus_message_read(m, "s", &first) > 0);
+                require(strcmp(first, STATE_PROMPT) == 0 || grants-- > 0);
+        }
         if (strcmp(c->method, "AddAccount") == 0 || strcmp(c->method, "Unpin") == 0)
                 require(c->manager);
         if (strcmp(c->method, "OpenSession") == 0) {

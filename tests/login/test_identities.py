@@ -7,7 +7,7 @@ import pytest
 from calling import Caller, refusal, slow_refusal, start
 from faultserver import FaultServer
 from logging_in import (
-    AUTHENTICATE, BAD, DENIED, EXPIRED, GRANTED, UNKNOWN, WHOLE, login, nothing_left, reason, refusals,
+    AUTHENTICATE, BAD, DENIED, EXPIRED, GRANTED, SERVICE, UNKNOWN, WHOLE, login, nothing_left, reason, refusals,
 )  # fmt: skip
 
 from world import pam
@@ -200,7 +200,10 @@ class TestSecondFactor:
     def test_rule_4_what_kratos_requires_decides(
         self, kratos: Kratos, stopped_daemon: Daemon, journal: Journal, required: str
     ) -> None:
-        """Where it requires the second factor, Kratos answers 200 with a token and no identity."""
+        """Where it requires the second factor, Kratos answers 200 with a token and no identity. Here a
+        program asks that can ask only once, and a host that leaves the decision to Kratos."""
+        service = {"SinglePrompt": "yes", "RequireAAL": "aal1"}
+        stopped_daemon.configure(**{f"Service {SERVICE}": service})
         kratos.configure(session__whoami__required_aal=required)
         kratos.restart()
         alice = kratos.create_identity("alice", PASSWORD)
@@ -211,7 +214,7 @@ class TestSecondFactor:
             assert login("alice", PASSWORD) == GRANTED
         else:
             assert login("alice", PASSWORD) == DENIED
-            assert reason(journal) == "second-factor-required"
+            assert reason(journal) == "single-prompt"
         nothing_left(kratos)
         (session,) = kratos.sessions(alice.id)
         assert journal.wait(KRATOSD_EVENT="session-revoked")["KRATOSD_SESSION"] == session["id"]
@@ -225,11 +228,12 @@ class TestSecondFactor:
         alice = kratos.create_identity("alice", PASSWORD, **posix("alice"))
         kratos.set_totp(alice.id)
         stopped_daemon.map("alice", "-")
+        stopped_daemon.configure(**{f"Service {SERVICE}": {"SinglePrompt": "yes"}})
         if not admin:
             stopped_daemon.configure(Kratos={"AdminURL": None})
         start(stopped_daemon)
         assert login("alice", PASSWORD) == DENIED
-        assert reason(journal) == "second-factor-required"
+        assert reason(journal) == "single-prompt"
         nothing_left(kratos)
 
 

@@ -283,6 +283,8 @@ class TestAnswers:
         self, daemon: Daemon, kratos: Kratos, alice: Identity, bob: Identity, root: Caller
     ) -> None:
         """One second, in which what Kratos took to think disappears."""
+        daemon.configure(**{"Service locker": {"SinglePrompt": "yes"}})
+        start(daemon)
         carol = kratos.create_identity("carol", "carol's", state="inactive")
         daemon.map("carol", carol.id)
         kratos.set_totp(bob.id)
@@ -298,7 +300,7 @@ class TestAnswers:
         took = {}
         for name, (identity, user, password) in cases.items():
             daemon.map(user, identity)
-            attempt = root.begin(user)
+            attempt = root.begin(user, service="locker")
             begun = time.monotonic()
             assert refusal(root.answer, attempt, password), name
             took[name] = time.monotonic() - begun

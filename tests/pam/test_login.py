@@ -87,21 +87,22 @@ class TestGranted:
 
 class TestRefused:
     @pytest.mark.parametrize(
-        ("name", "code", "line"),
+        ("name", "code", "shown"),
         [
-            ("BadCredentials", "AUTH_ERR", "BadCredentials"),
-            ("NotAllowed", "PERM_DENIED", "NotAllowed"),
-            ("AccountDisabled", "ACCT_EXPIRED", "AccountDisabled"),
-            ("Throttled", "MAXTRIES", "Throttled"),
+            ("BadCredentials", "AUTH_ERR", []),
+            ("NotAllowed", "PERM_DENIED", ["error: so it is"]),
+            ("AccountDisabled", "ACCT_EXPIRED", []),
+            ("Throttled", "MAXTRIES", ["error: so it is"]),
         ],
     )
-    def test_denials(self, fake, log, name: str, code: str, line: str) -> None:
-        """A denial of the answer, with the delay that libpam keeps."""
+    def test_denials(self, fake, log, name: str, code: str, shown: list[str]) -> None:
+        """A denial of the answer, with the delay that libpam keeps; what the person can do about it is
+        shown."""
         fake.start(error("Answer", name, "so it is"))
         output = drive("start driver alice", "authenticate", "answer wrong")
-        assert output == ["hidden: Password: ", "delay: about 2 s", f"authenticate: {code}"]
+        assert output == ["hidden: Password: ", *shown, "delay: about 2 s", f"authenticate: {code}"]
         assert fake.asked() == ["BeginLogin", "Answer"]
-        assert log() == [f"auth): refused alice: {line} (so it is)"]
+        assert log() == [f"auth): refused alice: {name} (so it is)"]
 
     @pytest.mark.parametrize(
         ("name", "code"),
@@ -150,12 +151,12 @@ class TestRefused:
         assert log()[-1] == "auth): refused alice: the conversation failed"
 
     def test_rule_35_too_many_steps(self, fake, log) -> None:
-        """The sixth answer is not asked for."""
+        """The ninth answer is not asked for."""
         fake.start(ASK_CODE)
-        output = drive("start driver alice", "authenticate", *["answer 1"] * 7)
-        assert len([line for line in output if "Code" in line or "Password" in line]) == 5
+        output = drive("start driver alice", "authenticate", *["answer 1"] * 10)
+        assert len([line for line in output if "Code" in line or "Password" in line]) == 8
         assert result(output, "authenticate") == "SYSTEM_ERR"
-        assert fake.asked() == ["BeginLogin"] + ["Answer"] * 5 + ["CancelLogin"]
+        assert fake.asked() == ["BeginLogin"] + ["Answer"] * 8 + ["CancelLogin"]
         assert log() == ["auth): refused alice: kratosd asks for too many answers"]
 
     def test_only_one_line_of_log(self, fake, log) -> None:

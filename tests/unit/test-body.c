@@ -41,6 +41,42 @@ static void test_exact_text(void **state)
                 secret_data(body), "{\"session_token\":\"a\\\"b\\\\c\\u000a\\u0001/\x7f\"}");
 }
 
+static void check_code_body(enum body_code what, const char *identifier, const char *address,
+        const secret *code, const char *text)
+{
+        _cleanup_secret_ secret *body = NULL;
+
+        assert_int_equal(body_code(what, identifier, address, code, &body), 0);
+        assert_string_equal(secret_data(body), text);
+}
+
+static void test_steps(void **state)
+{
+        _cleanup_secret_ secret *code = secret_of("12\"3", 4), *bad = secret_of("\xff", 1),
+                                *body = NULL;
+
+        (void)state;
+        assert_int_equal(body_totp(code, &body), 0);
+        assert_string_equal(secret_data(body), "{\"method\":\"totp\",\"totp_code\":\"12\\\"3\"}");
+        body = secret_free(body);
+        assert_int_equal(body_lookup_secret(code, &body), 0);
+        assert_string_equal(
+                secret_data(body), "{\"method\":\"lookup_secret\",\"lookup_secret\":\"12\\\"3\"}");
+
+        check_code_body(
+                BODY_SEND, "alice", NULL, NULL, "{\"method\":\"code\",\"identifier\":\"alice\"}");
+        check_code_body(BODY_SEND, NULL, "a@b", NULL, "{\"method\":\"code\",\"address\":\"a@b\"}");
+        check_code_body(BODY_RESEND, NULL, "a\"b", NULL,
+                "{\"method\":\"code\",\"address\":\"a\\\"b\",\"resend\":\"code\"}");
+        check_code_body(BODY_VERIFY, "alice", NULL, code,
+                "{\"method\":\"code\",\"identifier\":\"alice\",\"code\":\"12\\\"3\"}");
+        check_code_body(
+                BODY_VERIFY, NULL, NULL, code, "{\"method\":\"code\",\"code\":\"12\\\"3\"}");
+        body = secret_free(body);
+        assert_int_equal(body_totp(bad, &body), -EINVAL);
+        assert_int_equal(body_code(BODY_VERIFY, NULL, NULL, bad, &body), -EINVAL);
+}
+
 /* What another reader takes from the body is what was put into it. */
 static void check_reading(const char *identifier, const char *bytes, size_t size)
 {
@@ -164,6 +200,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_exact_text),
+                cmocka_unit_test(test_steps),
                 cmocka_unit_test(test_every_byte),
                 cmocka_unit_test(test_identifiers),
                 cmocka_unit_test(test_beyond_ascii),

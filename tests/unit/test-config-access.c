@@ -70,6 +70,53 @@ static void test_services(void **state)
         assert_int_equal(c->access.allow_users.count, 0);
 }
 
+static void check_rules(
+        const config *c, const char *service, enum require_aal aal, unsigned first, bool single)
+{
+        login_rules rules = config_login_rules(c, service);
+
+        assert_int_equal(rules.require_aal, aal);
+        assert_int_equal(rules.first_factors, first);
+        assert_int_equal(rules.single_prompt, single);
+}
+
+static void test_what_is_asked(void **state)
+{
+        _cleanup_config_ config *plain = load(LEAST);
+        _cleanup_config_ config *c = load(ACCESS "RequireAAL=aal2\n"
+                                                 "[Service sshd]\nRequireAAL=aal1\n"
+                                                 "[Service sudo]\nRequireAAL=aal1\nRequireAAL=\n"
+                                                 "[Service i3lock]\nSinglePrompt=yes\n"
+                                                 "[Service login]\nFirstFactor=password,code\n"
+                                                 "RequireAAL=aal2-if-enrolled\n"
+                                                 "[Service cups]\nFirstFactor=code\n"
+                                                 "[Service su]\nFirstFactor=password\n");
+
+        (void)state;
+        assert_int_equal(n_heard, 0);
+        check_rules(plain, "sshd", REQUIRE_AAL2_ENROLLED, FIRST_PASSWORD, false);
+        check_rules(c, "sshd", REQUIRE_AAL1, FIRST_PASSWORD, false);
+        check_rules(c, "i3lock", REQUIRE_AAL2, FIRST_PASSWORD, true);
+        check_rules(c, "login", REQUIRE_AAL2_ENROLLED, FIRST_PASSWORD | FIRST_CODE, false);
+        check_rules(c, "cups", REQUIRE_AAL2, FIRST_CODE, false);
+        check_rules(c, "sudo", REQUIRE_AAL2, FIRST_PASSWORD, false);
+        check_rules(c, "su", REQUIRE_AAL2, FIRST_PASSWORD, false);
+        check_rules(c, "other", REQUIRE_AAL2, FIRST_PASSWORD, false);
+}
+
+static void test_what_is_asked_is_one_of_these(void **state)
+{
+        (void)state;
+        refuse_key("Service sshd", "RequireAAL=AAL2", "aal2-if-enrolled or aal2");
+        refuse_key("Service sshd", "RequireAAL=aal3", "aal2-if-enrolled or aal2");
+        refuse_key("Service sshd", "FirstFactor=", "password,code");
+        refuse_key("Service sshd", "FirstFactor=code,password", "password,code");
+        refuse_key("Service sshd", "FirstFactor=totp", "password,code");
+        refuse_key("Service sshd", "SinglePrompt=maybe", "");
+        refuse_key("Access", "FirstFactor=code", "no such key");
+        refuse_key("Access", "SinglePrompt=yes", "no such key");
+}
+
 static void test_lists_begin_anew(void **state)
 {
         _cleanup_config_ config *c =
@@ -220,6 +267,8 @@ int main(void)
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_every_key),
                 cmocka_unit_test(test_services),
+                cmocka_unit_test(test_what_is_asked),
+                cmocka_unit_test(test_what_is_asked_is_one_of_these),
                 cmocka_unit_test(test_lists_begin_anew),
                 cmocka_unit_test(test_patterns),
                 cmocka_unit_test(test_spans),

@@ -177,6 +177,16 @@ class Imitation:
     def _new_flow(self, _: "Request") -> tuple[int, Json]:
         return self._begin()
 
+    def _new_second(self, request: "Request") -> tuple[int, Json]:
+        """Nobody has a second factor that could be asked for."""
+        if not self._owner(request):
+            refusal = error(401, "The request could not be authorized", "No valid session.")
+            refusal["error"]["id"] = "session_aal1_required"
+            return 401, refusal
+        flow = self._flow(str(uuid.uuid4())) | {"requested_aal": "aal2"}
+        flow["ui"]["nodes"] = None
+        return 200, flow
+
     def _new_login(self, request: "Request") -> tuple[int, Json]:
         return self._submit(request, "identifier")
 

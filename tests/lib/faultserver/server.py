@@ -18,6 +18,7 @@ Json = Any
 
 ENDPOINTS = [
     ("flow", "GET", r"/self-service/login/api"),
+    ("second", "GET", r"/self-service/login/api\?aal=aal2"),
     ("login", "POST", r"/self-service/login"),
     ("logout", "DELETE", r"/self-service/logout/api"),
     ("old-logout", "DELETE", r"/sessions"),
@@ -322,6 +323,8 @@ class FaultServer:
         body = await reader.readexactly(length)
         path, _, query = target.partition("?")
         endpoint, argument = self._endpoint(method, path)
+        if endpoint == "flow" and query:
+            endpoint, argument = self._endpoint(method, target)
         when = time.monotonic()
         return Request(endpoint, method, path, query, argument, headers, body, number, when)
 

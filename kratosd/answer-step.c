@@ -1,0 +1,146 @@
+#include "answer-step.h"
+
+#include <string.h>
+
+#include "json.h"
+
+/* A flow for a second factor has some 20 values for each factor. */
+static const json_limits limits = { .depth = 32, .values = 5000 };
+
+/* Kratos's own ids (text/id.go) are above; an administrator's hooks choose theirs. */
+#define MESSAGE_OWN_MIN 1000000
+#define MESSAGE_ADDRESS_UNVERIFIED 4000010
+
+static void add_address(kratos_offer *offer, const char *address)
+{
+        size_t length = address ? strlen(address) : 0;
+
+        if (length == 0 || length > ADDRESS_MAX || offer->n_addresses == OFFER_ADDRESSES_MAX)
+                return;
+        for (unsigned i = 0; i < offer->n_addresses; i++)
+                if (strcmp(offer->addresses[i], address) == 0)
+                        return;
+        memcpy(offer->addresses[offer->n_addresses++], address, length + 1);
+}
+
+/* One input of the form that a browser would show. Once a code was sent, the address to which it
+ * went is in a hidden one. */
+static void read_node(json_object *node, kratos_offer *offer)
+{
+        const char *group = json_text(json_member(node, "group"));
+        json_object *attributes = json_member(node, "attributes");
+        const char *name = json_text(json_member(attributes, "name"));
+
+        if (!group || !name)
+                return;
+        if (strcmp(group, "totp") == 0 && strcmp(name, "totp_code") == 0)
+                offer->totp = true;
+        else if (strcmp(group, "lookup_secret") == 0 && strcmp(name, "lookup_secret") == 0)
+                offer->lookup_secret = true;
+        else if (strcmp(group, "webauthn") == 0 || strcmp(group, "passkey") == 0)
+                offer->security_key = true;
+        else if (strcmp(name, "address") == 0 ||
+                 (offer->sent && strcmp(group, "code") == 0 && strcmp(name, "identifier") == 0))
+                add_address(offer, json_text(json_member(attributes, "value")));
+}
+
+int answer_offer(const char *body, size_t size, kratos_offer *ret)
+{
+        _cleanup_json_ json_object *flow = NULL;
+        json_object *nodes;
+        kratos_offer offer = { 0 };
+        const char *state;
+        int r;
+
+        r = json_read_object(body, size, &limits, &flow);
+        if (r != 0)
+                return r == JSON_INVALID ? KRATOS_BAD_ANSWER : r;
+        r = answer_flow(body, size, &offer.flow);
+        if (r != 0)
+                return r;
+        state = json_text(json_member(flow, "state"));
+        offer.sent = state && strcmp(state, "sent_email") == 0;
+
+        nodes = json_member(json_member(flow, "ui"), "nodes");
+        if (json_object_is_type(nodes, json_type_array))
+                for (size_t i = 0; i < json_object_array_length(nodes); i++)
+                        read_node(json_object_array_get_idx(nodes, i), &offer);
+        *ret = offer;
+        return KRATOS_OK;
+}
+
+/* Most of Kratos's texts tell what the person typed wrong, and some whether an account exists. */
+static bool may_be_shown(json_object *message)
+{
+        int64_t id = json_object_get_int64(json_member(message, "id"));
+        const char *type = json_text(json_member(message, "type"));
+
+        return type && strcmp(type, "error") == 0 &&
+               (id == MESSAGE_ADDRESS_UNVERIFIED || id < MESSAGE_OWN_MIN);
+}
+
+/* Bytes of a character of UTF-8, which json-c has found to be well-formed, by its first. */
+static size_t width_of(unsigned char first)
+{
+        return first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+}
+
+/* Some terminals obey C1 too: U+0080 to U+009F, in UTF-8 C2 80 to C2 9F. */
+static bool is_control(const char *character)
+{
+        const unsigned char *p = (const unsigned char *)character;
+
+        return *p < 0x20 || *p == 0x7F || (p[0] == 0xC2 && p[1] < 0xA0);
+}
+
+static void copy_text(const char *text, char ret[static PROMPT_TEXT_MAX + 1])
+{
+        size_t used = 0;
+
+        while (*text) {
+                size_t width = strnlen(text, width_of((unsigned char)*text));
+
+                if (used + width > PROMPT_TEXT_MAX)
+                        break;
+                if (!is_control(text)) {
+                        memcpy(ret + used, text, width);
+                        used += width;
+                }
+                text += width;
+        }
+        ret[used] = '\0';
+}
+
+/* The first of a list of messages that may be shown. */
+static const char *find_text(json_object *messages)
+{
+        if (!json_object_is_type(messages, json_type_array))
+                return NULL;
+        for (size_t i = 0; i < json_object_array_length(messages); i++) {
+                json_object *message = json_object_array_get_idx(messages, i);
+
+                if (may_be_shown(message))
+                        return json_text(json_member(message, "text"));
+        }
+        return NULL;
+}
+
+void answer_sentence(const char *body, size_t size, char ret[static PROMPT_TEXT_MAX + 1])
+{
+        _cleanup_json_ json_object *flow = NULL;
+        json_object *ui, *nodes;
+        const char *text;
+
+        ret[0] = '\0';
+        if (json_read_object(body, size, &limits, &flow) != 0)
+                return;
+        ui = json_member(flow, "ui");
+        nodes = json_member(ui, "nodes");
+        text = find_text(json_member(ui, "messages"));
+        if (json_object_is_type(nodes, json_type_array))
+                for (size_t i = 0; !text && i < json_object_array_length(nodes); i++)
+                        text = find_text(
+                                json_member(json_object_array_get_idx(nodes, i), "messages"));
+        if (text)
+                copy_text(text, ret);
+}

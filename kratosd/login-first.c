@@ -1,0 +1,259 @@
+#include <errno.h>
+#include <string.h>
+
+#include "body.h"
+#include "login-steps.h"
+#include "timespan.h"
+
+/* A flow in stock that is older says that the connections to Kratos may have gone cold. */
+#define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
+
+static void post(login *l);
+static void go_on(login *l);
+
+static void on_flow(int outcome, const kratos_flow *flow, int64_t begun, void *userdata)
+{
+        login *l = userdata;
+
+        l->fetch = NULL;
+        if (outcome == KRATOS_OK) {
+                l->flow = *flow;
+                l->flow_taken = begun;
+                l->has_flow = true;
+                l->flow_used = false;
+        }
+        if (l->state != LOGIN_FETCHING)
+                return;
+        if (outcome == KRATOS_OK)
+                post(l);
+        else if (l->adopted && login_time_left(l) > 0)
+                go_on(l); /* that fetch had less time than this login has */
+        else if (outcome < 0)
+                login_refuse(l, outcome, "internal-fault");
+        else
+                login_refuse_outcome(l, outcome);
+}
+
+void login_take_flow(login *l)
+{
+        fetches *all = &l->owner->fetches;
+
+        l->has_flow = flows_take(&all->stock, &l->flow, &l->flow_taken);
+        if (l->has_flow) {
+                if (boottime_usec() - l->flow_taken > WARM_USEC)
+                        fetches_stock(all);
+                return;
+        }
+        l->fetch = fetch_adopt(all, on_flow, l);
+        l->adopted = l->fetch;
+        if (!l->fetch)
+                (void)fetch_start(all, on_flow, l, &l->fetch);
+}
+
+/* Goes on with a flow: the one that there is, that is under way, or a new one. */
+static void go_on(login *l)
+{
+        int r;
+
+        if (l->has_flow)
+                return post(l);
+        l->state = LOGIN_FETCHING;
+        if (l->fetch)
+                return;
+        l->adopted = false;
+        r = fetch_start(&l->owner->fetches, on_flow, l, &l->fetch);
+        if (r < 0)
+                login_refuse_start(l, r);
+}
+
+/* Another flow, once for each answer. No code was sent in that one: it takes another mail. */
+static bool try_again(login *l)
+{
+        if (l->again)
+                return false;
+        l->again = true;
+        l->has_flow = false;
+        l->code_sent = false;
+        if (l->method == KRATOS_CODE) {
+                l->note = NOTE_EXPIRED;
+                l->answer = secret_free(l->answer);
+                l->method = KRATOS_SEND_CODE;
+        }
+        if (l->method == KRATOS_RESEND_CODE)
+                l->method = KRATOS_SEND_CODE;
+        go_on(l);
+        return true;
+}
+
+/* Whether an answer of 200 is this login's session, and whose. */
+static void judge(login *l, const kratos_login_reply *reply)
+{
+        const kratos_login *session = reply->login;
+        int r;
+
+        l->live = true;
+        /* Somebody else's answer: the token is theirs, and ours is to be looked for. */
+        if (!reply->is_ours)
+                return login_refuse(l, VERDICT_NOT_ALLOWED, "not-this-login");
+
+        memcpy(l->row.session, session->session, sizeof(l->row.session));
+        if (session->identity[0])
+                memcpy(l->row.identity, session->identity, sizeof(l->row.identity));
+        r = seal(l->owner->sealer, session->token, l->row.token, &l->row.token_size);
+        if (r < 0)
+                return login_refuse(l, VERDICT_UNAVAILABLE, "internal-fault");
+
+        if (l->cancelled)
+                return login_refuse(l, VERDICT_NO_SUCH_LOGIN, "cancelled");
+        if (l->method != KRATOS_PASSWORD && l->method != KRATOS_CODE)
+                return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-bad-answer");
+        if (!session->active)
+                return login_refuse(l, VERDICT_NOT_ALLOWED, "session-inactive");
+        if (session->inactive_identity)
+                return login_refuse(l, VERDICT_DISABLED, "identity-inactive");
+        login_begin_second(l, session);
+}
+
+/* There may be a session that we know nothing of but its nonce, and perhaps its token. */
+static void lose(login *l, const kratos_login_reply *reply)
+{
+        if (reply->login->token && reply->is_ours)
+                (void)seal(l->owner->sealer, reply->login->token, l->row.token, &l->row.token_size);
+        l->live = true;
+        login_release_row(l);
+        if (reply->stale && !l->again) {
+                login_renew_row(l);
+                (void)try_again(l);
+                return;
+        }
+        login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(reply->outcome));
+}
+
+/* A code was sent, or the person cannot get one, which is not told: then every code is wrong. */
+static void sent(login *l)
+{
+        bool wrong = l->method == KRATOS_CODE;
+
+        l->has_flow = true;
+        l->code_sent = true;
+        login_ask(l, QUESTION_FIRST_CODE, wrong ? NOTE_WRONG : l->note, true);
+}
+
+static void on_posted(const kratos_login_reply *reply, void *userdata)
+{
+        login *l = userdata;
+        bool by_code = l->method != KRATOS_PASSWORD;
+
+        l->post = NULL;
+        switch (reply->outcome) {
+        case KRATOS_OK:
+                return judge(l, reply);
+        case KRATOS_FAULT:
+        case KRATOS_BAD_ANSWER:
+        case KRATOS_NO_ANSWER:
+                return lose(l, reply);
+        case KRATOS_FLOW_GONE:
+        case KRATOS_NOT_FOUND:
+                if (try_again(l))
+                        return;
+                break;
+        case KRATOS_CODE_SENT:
+        case KRATOS_NO_FACTOR:
+        case KRATOS_WRONG_CODE:
+                if (by_code)
+                        return sent(l);
+                break;
+        case KRATOS_BAD_CREDENTIALS:
+                if (by_code)
+                        return sent(l);
+                return login_refuse(l, VERDICT_BAD_CREDENTIALS, "bad-credentials");
+        case KRATOS_INACTIVE:
+                return login_refuse(l, VERDICT_DISABLED, "identity-inactive");
+        case KRATOS_NOT_TAKEN:
+                if (by_code && try_again(l))
+                        return;
+                return login_refuse(l, VERDICT_NOT_ALLOWED, "not-allowed");
+        case KRATOS_FORBIDDEN:
+        case KRATOS_DENIED:
+                return login_refuse_saying(l, VERDICT_NOT_ALLOWED, "not-allowed", reply->sentence);
+        }
+        if (reply->outcome < 0)
+                return lose(l, reply);
+        /* Also KRATOS_REFUSED, nobody's idea of an answer to a login: whoever says 3xx or 4xx has
+         * made no session, and Kratos is not even likely to have seen the password. */
+        login_refuse_outcome(l, reply->outcome);
+}
+
+/* Whether one more code may be sent; then it counts. That none may is not told: it looks as if. */
+static bool may_send(login *l)
+{
+        mail_limit *mails = &l->owner->mails;
+        int64_t now = boottime_usec();
+
+        if (!mail_limit_allows(mails, l->row.user, l->row.rhost, now))
+                return false;
+        mail_limit_count(mails, l->row.user, l->row.rhost, now);
+        return true;
+}
+
+static void post(login *l)
+{
+        bool sends = l->method == KRATOS_SEND_CODE || l->method == KRATOS_RESEND_CODE;
+        int r;
+
+        if (login_time_left(l) <= 0)
+                return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-timeout");
+        r = login_store_row(l);
+        if (r < 0)
+                return login_refuse(l, VERDICT_UNAVAILABLE, "store-failed");
+        if (sends && !may_send(l))
+                return login_ask(l, QUESTION_FIRST_CODE, NOTE_NONE, true);
+        l->state = LOGIN_POSTING;
+        l->posted = true;
+        l->has_flow = false; /* whatever happens now, it is used */
+        l->flow_used = true;
+        r = login_submit(l, &l->flow, on_posted);
+        if (r < 0)
+                login_refuse_start(l, r);
+}
+
+static void take_password(login *l)
+{
+        l->method = KRATOS_PASSWORD;
+        l->tries++;
+        hash_secret(l->owner->sealer, l->row.id, l->answer, l->password);
+        l->has_password = true;
+        go_on(l);
+}
+
+static void take_code(login *l)
+{
+        bool empty = secret_size(l->answer) == 0;
+
+        l->note = NOTE_NONE;
+        if (empty) {
+                l->method = l->code_sent ? KRATOS_RESEND_CODE : KRATOS_SEND_CODE;
+                l->answer = secret_free(l->answer);
+                return go_on(l);
+        }
+        l->tries++;
+        l->method = KRATOS_CODE;
+        /* None was sent in this login, so it cannot be right. */
+        if (!l->code_sent)
+                return login_ask(l, QUESTION_FIRST_CODE, NOTE_WRONG, true);
+        go_on(l);
+}
+
+void login_take_first(login *l)
+{
+        bool empty = secret_size(l->answer) == 0;
+        bool code = l->rules.first_factors & FIRST_CODE;
+
+        if (!utf8_is_valid(secret_data(l->answer), secret_size(l->answer)))
+                return login_refuse(l, VERDICT_BAD_CREDENTIALS, "invalid-password");
+        if (l->question == QUESTION_FIRST_CODE || (empty && code))
+                return take_code(l);
+        if (empty)
+                return login_refuse(l, VERDICT_BAD_CREDENTIALS, "empty-password");
+        take_password(l);
+}

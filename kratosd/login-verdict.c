@@ -1,0 +1,124 @@
+#include <errno.h>
+#include <string.h>
+
+#include "account.h"
+#include "log.h"
+#include "login-steps.h"
+#include "store-accounts.h"
+#include "timespan.h"
+
+/* A refusal is answered no sooner than this after the answer: guessing is slow (rule 35). */
+#define REFUSAL_USEC (1 * USEC_PER_SEC)
+
+static event_facts facts_of(const login *l)
+{
+        return (event_facts){ .user = l->row.user,
+                .service = l->row.service,
+                .rhost = l->row.rhost,
+                .session = l->row.session };
+}
+
+void login_deliver(login *l)
+{
+        char words[PROMPT_TEXT_MAX + 1];
+        login_result result = { .verdict = l->verdict };
+        login_done done = l->done;
+        void *userdata = l->userdata;
+
+        memcpy(words, l->words, sizeof(words));
+        result.sentence = words[0] ? words : NULL;
+        l->done = NULL;
+        login_finish(l);
+        if (done)
+                done(&result, userdata);
+}
+
+/* Whatever follows a password that was sent takes its time, as does what says something about the
+ * person; that Kratos cannot be asked is said at once. */
+void login_refuse_saying(login *l, int verdict, const char *reason, const char *sentence)
+{
+        event_facts facts = facts_of(l);
+        bool at_once = !l->posted && (verdict == VERDICT_UNAVAILABLE || verdict < 0);
+
+        log_event(EVENT_LOGIN_REFUSED, &facts, reason);
+        l->answer = secret_free(l->answer);
+        if (l->live)
+                login_release_row(l);
+        snprintf(l->words, sizeof(l->words), "%s", sentence);
+        l->state = LOGIN_REFUSED;
+        l->verdict = verdict;
+        login_set_timer(l, l->answered + (at_once ? 0 : (int64_t)REFUSAL_USEC));
+}
+
+void login_refuse(login *l, int verdict, const char *reason)
+{
+        login_refuse_saying(l, verdict, reason, "");
+}
+
+/* That Kratos wants to be left alone, or that too many wait here to ask it, is final: a stranger
+ * can bring that about by guessing, and must not open a fallback by it. */
+void login_refuse_outcome(login *l, int outcome)
+{
+        bool busy = outcome == KRATOS_RATE_LIMITED || outcome == KRATOS_NOT_ASKED;
+        int verdict = busy ? VERDICT_THROTTLED : VERDICT_UNAVAILABLE;
+
+        login_refuse(l, verdict, kratos_outcome_reason(outcome));
+}
+
+void login_refuse_start(login *l, int error)
+{
+        if (error == -EBUSY)
+                login_refuse_outcome(l, KRATOS_RATE_LIMITED);
+        else if (error == -EPERM || error == -ETIME || error == -ENOENT)
+                login_refuse(l, VERDICT_UNAVAILABLE, "kratos-unreachable");
+        else
+                login_refuse(l, error, "internal-fault");
+}
+
+/* Stores that the person is let in, and whatever was learnt of them by it, as one change: each
+ * waits for the disk. */
+static int store_grant(login *l, const kratos_login *session, const char **ret_reason)
+{
+        logins *all = l->owner;
+        int r = store_begin(all->store);
+
+        if (r < 0)
+                return r;
+        if (session)
+                r = account_accept(all->accounts, l->row.user, session, ret_reason);
+        if (r == 0 && l->caller.is_program)
+                r = sessions_grant(all->sessions, &l->row, l->id,
+                        kratos_config(all->kratos)->open_timeout_usec);
+        return store_end(all->store, r);
+}
+
+void login_grant(login *l, const kratos_login *session)
+{
+        event_facts facts = facts_of(l);
+        logins *all = l->owner;
+        const char *reason = "internal-fault";
+        char user[USER_NAME_MAX + 1], identity[UUID_LENGTH + 1];
+        _cleanup_secret_ secret *token = NULL;
+        int r;
+
+        r = unseal(all->sealer, l->row.token, l->row.token_size, &token);
+        if (r == 0)
+                r = store_grant(l, session, &reason);
+        if (r < 0)
+                return login_refuse(l, VERDICT_UNAVAILABLE, "store-failed");
+        if (r > 0)
+                return login_refuse(l, r, reason);
+        if (!l->caller.is_program)
+                revoker_end(all->revoker, &l->row); /* nobody will open it */
+        l->row_stored = false;
+        l->live = false;
+        log_event(EVENT_LOGIN_GRANTED, &facts, "granted");
+        memcpy(user, l->row.user, sizeof(user));
+        memcpy(identity, l->row.identity, sizeof(identity));
+        l->words[0] = '\0';
+        l->verdict = VERDICT_GRANTED;
+        login_deliver(l);
+        /* The person has waited for none of this. */
+        revoker_use_token(all->revoker, user, identity, token);
+        fetches_stock(&all->fetches);
+}

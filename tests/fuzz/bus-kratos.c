@@ -1,0 +1,383 @@
+/* Kratos, as far as a fuzzer's logins ask it: it answers what the input says, in the next turn of
+ * the loop. It remembers what it has verified of each session, and so knows which login may be
+ * granted and which session is to be revoked. Session ids and tokens are made of the login's nonce.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus-stand-ins.h"
+#include "common/interface.h"
+#include "kratosd/kratos.h"
+#include "kratosd/mail-limit.h"
+#include "kratosd/timespan.h"
+
+#define FACTS_MAX 256
+#define TOKEN_PREFIX "ory_st_"
+
+/* Bits of what is wrong with a 200. */
+enum wrong {
+        INACTIVE = 1,
+        INACTIVE_IDENTITY = 2,
+        NOT_OURS = 4,
+        NO_IDENTITY = 8,
+        OTHER_IDENTITY = 16,
+        STALE = 32,
+        HAS_TOKEN = 64, /* although it is no 200 */
+        NO_LEVELS = 128,
+        OTHER_SESSION = 256,
+        OTHER_TOKEN = 512,
+        LOW_LEVEL = 1024,
+};
+
+typedef struct typed {
+        char bytes[ANSWER_MAX];
+        size_t size;
+} typed;
+
+/* What is true of one login's session. */
+typedef struct facts {
+        char nonce[ID_LENGTH + 1];
+        char user[USER_NAME_MAX + 1];
+        typed password;
+        bool made;       /* there is one, and its token was told */
+        bool first;      /* its first factor is good */
+        bool identified; /* as the right person's */
+        bool leveled;    /* Kratos knows levels */
+        bool second;     /* a second factor was verified, and it is the right person's */
+        bool wanted;     /* a second factor was offered to it at any time */
+        bool looked;     /* and none was the last time */
+        bool granted;
+        bool ended;
+} facts;
+
+struct kratos_call {
+        sd_event_source *turn;
+        kratos_flow_done flow;
+        kratos_login_done_handler login;
+        kratos_offer_done offer;
+        void *userdata;
+        int outcome;
+        unsigned flags;
+        enum kratos_method method;
+        bool second;
+        facts *facts;
+        typed code;
+};
+
+static facts all[FACTS_MAX];
+static struct {
+        char user[USER_NAME_MAX + 1];
+        typed code;
+} used[FACTS_MAX];
+static unsigned n_facts, n_used, mails[2];
+
+config kratos_configuration = { .identifier = (char[]){ "%u" },
+        .timeout_usec = 10 * USEC_PER_SEC,
+        .open_timeout_usec = 300 * USEC_PER_SEC,
+        .require_aal = REQUIRE_AAL1 };
+
+config *kratos_config(kratos *k)
+{
+        (void)k;
+        return &kratos_configuration;
+}
+
+void kratos_forget(void)
+{
+        memset(all, 0, sizeof(all));
+        memset(used, 0, sizeof(used));
+        n_facts = n_used = mails[0] = mails[1] = 0;
+}
+
+static void session_of(const char *nonce, char ret[static UUID_LENGTH + 1])
+{
+        snprintf(ret, UUID_LENGTH + 1, "%.8s-%.4s-%.4s-%.4s-%.12s", nonce, nonce + 8, nonce + 12,
+                nonce + 16, nonce + 20);
+}
+
+static facts *facts_of_session(const char *session)
+{
+        char own[UUID_LENGTH + 1];
+
+        for (unsigned i = 0; i < n_facts; i++) {
+                session_of(all[i].nonce, own);
+                if (strcmp(own, session) == 0)
+                        return all + i;
+        }
+        return NULL;
+}
+
+static facts *facts_of_nonce(const char *nonce)
+{
+        for (unsigned i = 0; i < n_facts; i++)
+                if (strcmp(all[i].nonce, nonce) == 0)
+                        return all + i;
+        require(n_facts < FACTS_MAX);
+        snprintf(all[n_facts].nonce, sizeof(all[n_facts].nonce), "%s", nonce);
+        return all + n_facts++;
+}
+
+void kratos_note_ended(const session_row *row)
+{
+        facts *f = facts_of_nonce(row->id);
+
+        f->ended = true;
+        if (f->made)
+                require(row->token_size > 0 || !row->session[0]);
+}
+
+void kratos_note_granted(const char *session)
+{
+        facts *f = facts_of_session(session);
+        enum require_aal demanded = kratos_configuration.require_aal;
+
+        require(f && f->made && f->first && !f->granted);
+        if (demanded == REQUIRE_AAL2)
+                require(f->second);
+        if (!f->second) {
+                require(f->identified);
+                if (demanded == REQUIRE_AAL2_ENROLLED)
+                        require(!f->leveled || (f->looked && !f->wanted));
+        }
+        f->granted = true;
+        grants++;
+}
+
+void kratos_check_sessions(void)
+{
+        for (unsigned i = 0; i < n_facts; i++)
+                if (all[i].made)
+                        require(all[i].granted || all[i].ended || row_is_stored(all[i].nonce));
+}
+
+kratos_call *kratos_cancel(kratos_call *c)
+{
+        if (c)
+                sd_event_source_disable_unref(c->turn);
+        free(c);
+        return NULL;
+}
+
+/* What a 200 that is wrong in these ways says of the session, and what is true of it then. */
+static void fill_login(const kratos_call *c, kratos_login *ret)
+{
+        char token[sizeof(TOKEN_PREFIX) + ID_LENGTH];
+        unsigned flags = c->flags;
+
+        snprintf(token, sizeof(token), TOKEN_PREFIX "%s",
+                flags & OTHER_TOKEN ? "somebodyelse" : c->facts->nonce);
+        require(secret_new(TOKEN_MAX, &ret->token) == 0 &&
+                secret_append_string(ret->token, token) == 0);
+        if (flags & OTHER_SESSION)
+                memcpy(ret->session, OTHER_UUID, UUID_LENGTH + 1);
+        else
+                session_of(c->facts->nonce, ret->session);
+        if (!(flags & NO_IDENTITY))
+                memcpy(ret->identity, flags & OTHER_IDENTITY ? OTHER_UUID : UUID, UUID_LENGTH + 1);
+        ret->active = !(flags & INACTIVE);
+        ret->inactive_identity = flags & INACTIVE_IDENTITY;
+        ret->lists_devices = true;
+        ret->has_nonce = !(flags & NOT_OURS);
+        ret->aal = flags & NO_LEVELS                   ? KRATOS_AAL_UNKNOWN
+                   : c->second && !(flags & LOW_LEVEL) ? KRATOS_AAL2
+                                                       : KRATOS_AAL1;
+}
+
+static void note_verified(const kratos_call *c)
+{
+        static const unsigned fatal = INACTIVE | INACTIVE_IDENTITY | NOT_OURS;
+        static const unsigned fatal_second =
+                NO_IDENTITY | OTHER_IDENTITY | NO_LEVELS | OTHER_SESSION | OTHER_TOKEN | LOW_LEVEL;
+        bool verifies = c->method != KRATOS_SEND_CODE && c->method != KRATOS_RESEND_CODE;
+        facts *f = c->facts;
+
+        if (!verifies)
+                return;
+        if (c->second) {
+                f->second = !(c->flags & (fatal | fatal_second));
+                if (c->method == KRATOS_TOTP && n_used < FACTS_MAX) {
+                        memcpy(used[n_used].user, f->user, sizeof(f->user));
+                        used[n_used++].code = c->code;
+                }
+                return;
+        }
+        f->first = !(c->flags & fatal);
+        f->identified = !(c->flags & (NO_IDENTITY | OTHER_IDENTITY));
+        f->leveled = !(c->flags & NO_LEVELS);
+}
+
+static void answer_submission(const kratos_call *c)
+{
+        _cleanup_(kratos_login_done) kratos_login login = { 0 };
+        kratos_login_reply reply = { .outcome = c->outcome,
+                .login = &login,
+                .is_ours = !(c->flags & NOT_OURS),
+                .stale = c->flags & STALE,
+                .sentence = c->flags & STALE ? "For a reason." : "" };
+
+        if (c->outcome == KRATOS_OK || (c->outcome == KRATOS_BAD_ANSWER && c->flags & HAS_TOKEN)) {
+                fill_login(c, &login);
+                c->facts->made |= !c->second;
+        }
+        if (c->outcome == KRATOS_OK)
+                note_verified(c);
+        c->login(&reply, c->userdata);
+}
+
+static void answer_offer_request(const kratos_call *c)
+{
+        kratos_offer offer = { .flow = { UUID },
+                .totp = c->flags & 1,
+                .lookup_secret = c->flags & 2,
+                .security_key = (c->flags & 12) == 12,
+                .n_addresses = c->flags & 16 ? 1 + (c->flags >> 5 & 1) : 0,
+                .sent = (c->flags & 192) == 192 };
+
+        for (unsigned i = 0; i < offer.n_addresses; i++)
+                snprintf(offer.addresses[i], sizeof(offer.addresses[i]), "%s",
+                        i ? "+491234567" : "alice@example.test");
+        if (c->outcome == KRATOS_OK) {
+                c->facts->looked = true;
+                c->facts->wanted |= offer.totp || offer.lookup_secret || offer.security_key ||
+                                    offer.n_addresses;
+        }
+        c->offer(c->outcome, &offer, c->userdata);
+}
+
+static int on_turn(sd_event_source *source, void *userdata)
+{
+        static const kratos_flow flow = { UUID };
+        kratos_call *c = userdata;
+
+        (void)source;
+        if (c->flow)
+                c->flow(c->outcome, &flow, c->userdata);
+        else if (c->offer)
+                answer_offer_request(c);
+        else
+                answer_submission(c);
+        kratos_cancel(c);
+        return 0;
+}
+
+static int begin(void *userdata, kratos_call **ret)
+{
+        kratos_call *c = calloc(1, sizeof(kratos_call));
+
+        require(c && sd_event_add_defer(event, &c->turn, on_turn, c) >= 0);
+        c->userdata = userdata;
+        /* OK far more often than each of the others. */
+        c->outcome = (int)take(40);
+        if (c->outcome > KRATOS_NOT_ASKED)
+                c->outcome = KRATOS_OK;
+        *ret = c;
+        return 0;
+}
+
+int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_flow_done done,
+        void *userdata, kratos_call **ret)
+{
+        (void)k;
+        (void)urgent;
+        (void)deadline_usec;
+        (void)begin(userdata, ret);
+        (*ret)->flow = done;
+        return 0;
+}
+
+int kratos_begin_second(kratos *k, const secret *token, uint64_t deadline_usec,
+        kratos_offer_done done, void *userdata, kratos_call **ret)
+{
+        (void)k;
+        (void)deadline_usec;
+        require(strncmp(secret_data(token), TOKEN_PREFIX, strlen(TOKEN_PREFIX)) == 0);
+        if (take(32) == 31)
+                return -EBUSY;
+        (void)begin(userdata, ret);
+        (*ret)->offer = done;
+        (*ret)->facts = facts_of_nonce(secret_data(token) + strlen(TOKEN_PREFIX));
+        (*ret)->flags = take(256);
+        return 0;
+}
+
+static bool is_same(const typed *one, const secret *other)
+{
+        return one->size == secret_size(other) &&
+               memcmp(one->bytes, secret_data(other), one->size) == 0;
+}
+
+static void note_typed(const secret *answer, typed *ret)
+{
+        ret->size = secret_size(answer);
+        memcpy(ret->bytes, secret_data(answer), ret->size);
+}
+
+/* Rules 24 and 43: a code that was right once, or is the password, is not posted again. */
+static void check_code(const facts *f, enum kratos_method method, const secret *answer)
+{
+        if (f->password.size)
+                require(!is_same(&f->password, answer));
+        for (unsigned i = 0; i < n_used; i++)
+                if (method == KRATOS_TOTP && strcmp(used[i].user, f->user) == 0)
+                        require(!is_same(&used[i].code, answer));
+}
+
+static void check_answer(const kratos_submission *s)
+{
+        bool sends = s->method == KRATOS_SEND_CODE || s->method == KRATOS_RESEND_CODE;
+
+        require(context_field_is_valid(s->service) && context_field_is_valid(s->tty));
+        require(id_is_valid(s->nonce) && uuid_is_valid(s->flow->id));
+        require(!s->answer == sends);
+        if (!sends)
+                require(secret_size(s->answer) > 0 && secret_size(s->answer) <= ANSWER_MAX);
+        if (s->token)
+                require(!s->identifier && (!sends || (s->address && *s->address)));
+        else
+                require(strcmp(s->identifier, "alice") == 0 || strcmp(s->identifier, "bob") == 0);
+}
+
+static void note_submission(facts *f, const kratos_submission *s)
+{
+        bool sends = s->method == KRATOS_SEND_CODE || s->method == KRATOS_RESEND_CODE;
+
+        if (s->identifier)
+                snprintf(f->user, sizeof(f->user), "%s", s->identifier);
+        if (s->method == KRATOS_PASSWORD)
+                note_typed(s->answer, &f->password);
+        else if (s->answer)
+                check_code(f, s->method, s->answer);
+        if (sends)
+                require(++mails[f->user[0] == 'b'] <= MAILS_PER_USER_MAX);
+}
+
+/* One bit at most is wrong, for most of them hide the others. */
+static unsigned take_flags(void)
+{
+        unsigned bit = take(2) ? take(11) : 11;
+
+        return bit < 11 ? 1U << bit : 0;
+}
+
+int kratos_submit(kratos *k, const kratos_submission *s, kratos_login_done_handler done,
+        void *userdata, kratos_call **ret)
+{
+        facts *f = facts_of_nonce(s->nonce);
+
+        (void)k;
+        check_answer(s);
+        note_submission(f, s);
+        (void)begin(userdata, ret);
+        (*ret)->login = done;
+        (*ret)->flags = take_flags();
+        (*ret)->method = s->method;
+        (*ret)->second = s->token;
+        (*ret)->facts = f;
+        if (!s->token)
+                (*ret)->flags &= ~(unsigned)(OTHER_SESSION | OTHER_TOKEN | LOW_LEVEL);
+        if (s->answer)
+                note_typed(s->answer, &(*ret)->code);
+        return 0;
+}
