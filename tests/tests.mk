@@ -34,7 +34,10 @@ unit: $(UNIT) $(BUILD)/unit/parse-document
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(PARTS_ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) $(UNIT_LDFLAGS) -o $@ $^ -lcmocka $(TEST_LIBS)
+	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) $(UNIT_LDFLAGS) -o $@ $(filter %.o,$^) \
+		$(filter %.a,$^) -lcmocka $(TEST_LIBS)
+
+$(BUILD)/unit/test-conversations: $(call object,tests/fuzz/bus-stand-ins.c tests/fuzz/bus-kratos.c)
 
 # What tests of the account document ask: is this one?
 $(BUILD)/unit/parse-document: $(BUILD)/obj/tests/interface/parse-document.o $(PARTS_ARCHIVE)
@@ -51,7 +54,8 @@ fuzzers:
 
 fuzz-programs: $(patsubst %,$(BUILD)/fuzz-%,$(FUZZ_NAMES))
 
-$(BUILD)/fuzz-bus: $(call object,tests/fuzz/bus-stand-ins.c tests/fuzz/bus-kratos.c)
+$(BUILD)/fuzz-bus $(BUILD)/fuzz-conversation: \
+	$(call object,tests/fuzz/bus-stand-ins.c tests/fuzz/bus-kratos.c)
 
 $(BUILD)/fuzz-%: $(BUILD)/obj/tests/fuzz/fuzz-%.o $(call object,$(FUZZ_HELPERS)) $(PARTS_ARCHIVE)
 	$(CC) $(BASE_LDFLAGS) -fsanitize=fuzzer -pie $(LDFLAGS) $(FUZZ_LDFLAGS) -o $@ \
