@@ -6,7 +6,7 @@ import time
 from unittest.mock import patch
 
 from crashing import (
-    GRANTED, PASSWORD, REVOKED_SEC, SPARED_SEC, UNAVAILABLE, Gates, Program, Proxy, Strace, change_rows,
+    BACKUP_CODE, GRANTED, PASSWORD, REVOKED_SEC, SPARED_SEC, UNAVAILABLE, Gates, Program, Proxy, Strace, change_rows,
     injection, known_rows, rows,
 )  # fmt: skip
 from world.daemon import Daemon
@@ -34,6 +34,8 @@ class Scene:
         daemon.configure(
             Kratos={"PublicURL": self.proxy.url, "AdminURL": self.proxy.url},
             Sessions={"OpenTimeoutSec": "20s"},
+            # Kratos alone demands second factors, where there are any.
+            Access={"RequireAAL": "aal1"},
         )
 
     def __enter__(self) -> "Scene":
@@ -139,6 +141,17 @@ class Scene:
         """A program that is held while its session is open."""
         self.gates.shut("open_session")
         return self.begin().type().at("open_session")
+
+    def add_second_factor(self) -> None:
+        """From now on alice needs a backup code."""
+        config = {"recovery_codes": [{"code": BACKUP_CODE}]}
+        value = {"type": "lookup_secret", "identifiers": [self.alice.id], "config": config}
+        operation = {"op": "add", "path": "/credentials/lookup_secret", "value": value}
+        self.kratos.patch(self.alice.id, operation)
+
+    def remove_second_factor(self) -> None:
+        path = f"/admin/identities/{self.alice.id}/credentials/lookup_secret"
+        assert self.kratos.admin("DELETE", path).status == 204
 
     # Kratos.
 

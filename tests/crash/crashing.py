@@ -49,6 +49,9 @@ session  requisite pam_kratos.so
 session  optional  pam_exec.so quiet {GATES}/wait
 """
 
+# Of whoever needs a second factor.
+BACKUP_CODE = "abcd1234"
+
 # A line for each case: the file's name, then its cells.
 table: list[tuple[str, ...]] = []
 
@@ -92,8 +95,15 @@ class Program:
         self.waits = True
         return self
 
+    def asked_for_a_code(self) -> "Program":
+        """Waits until it asks for a backup code, which it then waits for."""
+        found = self.tester.child.expect_exact([b"Backup code: ", b"pamtester: "])
+        assert found == 0, self.finish().tester.output
+        self.password, self.waits = BACKUP_CODE, True
+        return self
+
     def type(self) -> "Program":
-        """Types the password, if it ever asks for it."""
+        """Types the password, or the code, if it ever asks for it."""
         if self.waits:
             self.tester.child.sendline(self.password)
             self.waits = False
@@ -140,6 +150,7 @@ class Program:
     def kill(self) -> None:
         """kill -9."""
         os.kill(self.tester.pid, signal.SIGKILL)
+        self.waits = False
         self.finish()
 
     @property

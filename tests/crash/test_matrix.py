@@ -69,6 +69,52 @@ def answered(scene: Scene, call: str, when: int = 1) -> Program:
     return program
 
 
+def offer_asked_for(scene: Scene) -> Program:
+    scene.add_second_factor()
+    hold = scene.proxy.hold("second")
+    program = scene.begin().type()
+    hold.wait()
+    scene.end()
+    hold.release()
+    return program
+
+
+def code_asked_for(scene: Scene) -> Program:
+    scene.add_second_factor()
+    program = scene.begin().type().asked_for_a_code()
+    scene.end()
+    return program
+
+
+def code_asked_for_and_gone(scene: Scene) -> Program:
+    program = code_asked_for(scene)
+    program.kill()
+    return program
+
+
+def code_posted(scene: Scene, after: bool) -> Program:
+    scene.add_second_factor()
+    program = scene.begin().type().asked_for_a_code()
+    hold = scene.proxy.hold("login", after)
+    program.type()
+    hold.wait()
+    scene.end()
+    hold.release()
+    return program
+
+
+def code_answered(scene: Scene, call: str) -> Program:
+    scene.add_second_factor()
+    program = scene.begin().type().asked_for_a_code()
+    hold = scene.proxy.hold("login")
+    program.type()
+    hold.wait()
+    scene.end_at(call)
+    hold.release()
+    scene.ended()
+    return program
+
+
 def told(scene: Scene) -> Program:
     scene.gates.shut("account")
     program = scene.begin().type().at("account")
@@ -144,6 +190,8 @@ class Case:
     step: Callable[[Scene], Program]
     row: str | None
     program: str
+    # A second factor is asked for, after the row has got the token of the first.
+    second: bool = False
 
 
 CASES: dict[str, Case] = {
@@ -154,6 +202,17 @@ CASES: dict[str, Case] = {
     "answered, not stored": Case(lambda s: answered(s, "pwrite64"), POSTED, REFUSED),
     "answered, half stored": Case(lambda s: answered(s, "pwrite64", 4), POSTED, REFUSED),
     "stored, not told": Case(lambda s: answered(s, "sendmsg"), GRANTED, REFUSED),
+    "accepted, second factors asked of Kratos": Case(offer_asked_for, POSTED, REFUSED, True),
+    "second factor asked for": Case(code_asked_for, POSTED, GETS_IT, True),
+    "second factor asked for, then the program killed": Case(code_asked_for_and_gone, POSTED, GONE, True),
+    "second factor posted, unseen by Kratos": Case(lambda s: code_posted(s, False), POSTED, REFUSED, True),
+    "second factor posted, unanswered": Case(lambda s: code_posted(s, True), POSTED, REFUSED, True),
+    "second factor answered, not stored": Case(
+        lambda s: code_answered(s, "pwrite64"), POSTED, REFUSED, True
+    ),
+    "second factor answered, not told": Case(
+        lambda s: code_answered(s, "sendmsg"), GRANTED, REFUSED, True
+    ),
     "told, not opened": Case(told, GRANTED, GETS_IT),
     "told, then the program killed": Case(told_and_gone, GRANTED, GONE),
     "opening, before the lifeline": Case(lambda s: opening(s, "mknodat"), GRANTED, REFUSED),
@@ -236,7 +295,7 @@ def run(scene: Scene, name: str, variant: str) -> None:
         scene.expire()
     start_again(scene, program, variant)
 
-    unknown = at_end == 1 and case.row == POSTED and variant == "no admin"
+    unknown = at_end == 1 and case.row == POSTED and variant == "no admin" and not case.second
     if not unknown:
         scene.expect_count(1 + program.opened, "what is over is revoked, and nothing else")
     living = scene.active()
@@ -252,6 +311,8 @@ def run(scene: Scene, name: str, variant: str) -> None:
         assert next_login.finish().result == "ok"
     scene.expect(scene.bystander, "the session is over")
     assert bystander.opened and bystander.finish().result == "ok"
+    if case.second:
+        scene.remove_second_factor()
     scene.another_login()
     scene.nothing_left()
     at_end_of = (f"row: {(case.row or 'none') if killed else 'any'}", f"at Kratos: {at_end}")
