@@ -18,6 +18,16 @@
 #define FRESH_USEC (60 * USEC_PER_SEC)
 #define MAX_STALE_USEC (24 * 3600 * USEC_PER_SEC)
 
+static const throttle_rules throttle_defaults = {
+        .enabled = true,
+        .free_tries = 5,
+        .max_delay_usec = 15 * 60 * USEC_PER_SEC,
+        .forget_usec = 24 * 3600 * USEC_PER_SEC,
+        .second_factor = 10,
+        .mails = 5,
+        .mails_of_host = 30,
+};
+
 static const struct option {
         const char *section;
         const char *key;
@@ -57,6 +67,13 @@ static const struct option {
         { "Access", "MaxStaleSec", set_span_or_none, offsetof(config, max_stale_usec) },
         { "Access", "HostName", set_host_name, offsetof(config, host_name) },
         { "Sessions", "OpenTimeoutSec", set_span, offsetof(config, open_timeout_usec) },
+        { "Throttle", "Enabled", set_bool, offsetof(config, throttle.enabled) },
+        { "Throttle", "FreeTries", set_count, offsetof(config, throttle.free_tries) },
+        { "Throttle", "MaxDelaySec", set_span, offsetof(config, throttle.max_delay_usec) },
+        { "Throttle", "ForgetSec", set_span, offsetof(config, throttle.forget_usec) },
+        { "Throttle", "SecondFactorPerHour", set_count, offsetof(config, throttle.second_factor) },
+        { "Throttle", "MailPerHour", set_count, offsetof(config, throttle.mails) },
+        { "Throttle", "MailPerHostPerHour", set_count, offsetof(config, throttle.mails_of_host) },
         { "Log", "Level", set_level, offsetof(config, log_level) },
 };
 
@@ -88,6 +105,7 @@ int config_set_defaults(config *c)
         c->fresh_usec = FRESH_USEC;
         c->max_stale_usec = MAX_STALE_USEC;
         c->open_timeout_usec = OPEN_TIMEOUT_USEC;
+        c->throttle = throttle_defaults;
         c->log_level = LOG_INFO;
         c->identifier = strdup("%u");
         c->home_prefix = strdup("/home");
@@ -104,10 +122,10 @@ static const struct option *find_option(
         return NULL;
 }
 
-/* Where a misspelt key or section would let people in, it is more than a warning. */
+/* Where a misspelt key or section would let people in, or guess, it is more than a warning. */
 static bool is_strict(const char *section, const char *key)
 {
-        static const char *const sections[] = { "Access", "Service", "Groups" };
+        static const char *const sections[] = { "Access", "Service", "Groups", "Throttle" };
 
         for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
                 if (strncasecmp(section, sections[i], strlen(sections[i])) == 0)

@@ -1,5 +1,6 @@
 #include "config-values.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -128,6 +129,17 @@ void set_span_or_none(config_reader *r, const char *key, const char *value, void
                 return config_mistaken(
                         r, key, value, "a span of time is wanted, such as 10s or 5min, or 0");
         *(uint64_t *)field = usec;
+}
+
+void set_count(config_reader *r, const char *key, const char *value, void *field)
+{
+        unsigned number = 0;
+
+        for (const char *p = value; *p && number <= CONFIG_COUNT_MAX; p++)
+                number = *p >= '0' && *p <= '9' ? number * 10 + (unsigned)(*p - '0') : UINT_MAX;
+        if (number < 1 || number > CONFIG_COUNT_MAX)
+                return config_mistaken(r, key, value, "a number from 1 to 100 is wanted");
+        *(unsigned *)field = number;
 }
 
 /* A time for which a login program waits. */

@@ -22,6 +22,7 @@ void set_timeout(config_reader *r, const char *key, const char *value, void *fie
 void set_identifier(config_reader *r, const char *key, const char *value, void *field);
 void set_level(config_reader *r, const char *key, const char *value, void *field);
 void set_bool(config_reader *r, const char *key, const char *value, void *field);
+void set_count(config_reader *r, const char *key, const char *value, void *field);
 void set_span_or_none(config_reader *r, const char *key, const char *value, void *field);
 
 /* Gives a field a copy of the value, or NULL for an empty one. */

@@ -28,6 +28,7 @@ typedef struct server_list {
 #define CONFIG_SERVICES_MAX 64   /* sections [Service NAME] */
 #define CONFIG_SERVICE_NAME 32   /* bytes of a PAM service's name */
 #define CONFIG_GROUPS_MAX 256    /* keys of [Groups] */
+#define CONFIG_COUNT_MAX 100     /* of tries or mails */
 #define CONFIG_HOST_NAME_MAX 253 /* bytes of a host name or domain (RFC 1035 2.3.4) */
 
 /* Words in the order in which they were given. */
@@ -84,6 +85,17 @@ typedef struct group_mapping {
         word_list local_groups;
 } group_mapping;
 
+/* [Throttle]: how often may be guessed (kratosd/throttle.h). */
+typedef struct throttle_rules {
+        bool enabled;            /* Enabled= */
+        unsigned free_tries;     /* FreeTries= */
+        uint64_t max_delay_usec; /* MaxDelaySec= */
+        uint64_t forget_usec;    /* ForgetSec= */
+        unsigned second_factor;  /* SecondFactorPerHour= */
+        unsigned mails;          /* MailPerHour= */
+        unsigned mails_of_host;  /* MailPerHostPerHour= */
+} throttle_rules;
+
 typedef struct config {
         unsigned references;
         unsigned mistakes;
@@ -130,7 +142,10 @@ typedef struct config {
         size_t n_groups;
 
         uint64_t open_timeout_usec; /* [Sessions] OpenTimeoutSec= */
-        int log_level;              /* [Log] Level=, as in syslog(3) */
+
+        throttle_rules throttle; /* [Throttle] */
+
+        int log_level; /* [Log] Level=, as in syslog(3) */
 } config;
 
 /* Hears of each mistake: file, line (0 for the file as a whole), whether it is only a warning, and

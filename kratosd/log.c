@@ -8,6 +8,10 @@
 
 #include "common/cleanup.h"
 #include "event-ids.h"
+#include "timespan.h"
+
+/* A number of seconds. */
+#define WAIT_SIZE 24
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
@@ -62,26 +66,39 @@ static const char *or_empty(const char *text)
         return text ? text : "";
 }
 
+/* Whole seconds, rounded up; "" for none. */
+static void write_wait(uint64_t usec, char ret[static WAIT_SIZE])
+{
+        if (usec > 0)
+                snprintf(ret, WAIT_SIZE, "%llu",
+                        (unsigned long long)((usec + USEC_PER_SEC - 1) / USEC_PER_SEC));
+        else
+                ret[0] = '\0';
+}
+
 void log_event(enum event event, const event_facts *facts, const char *reason)
 {
         const char *user = or_empty(facts->user), *service = or_empty(facts->service);
         const char *rhost = or_empty(facts->rhost), *session = or_empty(facts->session);
 
+        char wait[WAIT_SIZE];
+
         if (is_silent(events[event].level))
                 return;
+        write_wait(facts->wait_usec, wait);
         if (!have_journal()) {
                 fprintf(stderr,
                         "kratosd: %s: %s (event=%s reason=%s user=%s service=%s rhost=%s "
-                        "session=%s)\n",
+                        "session=%s%s%s)\n",
                         level_name(events[event].level), events[event].sentence, events[event].name,
-                        reason, user, service, rhost, session);
+                        reason, user, service, rhost, session, *wait ? " wait=" : "", wait);
                 return;
         }
         (void)sd_journal_send("MESSAGE=%s: user %s, service %s: %s", events[event].sentence, user,
                 service, reason, "MESSAGE_ID=%s", events[event].id, "PRIORITY=%d",
                 events[event].level, "KRATOSD_EVENT=%s", events[event].name, "KRATOSD_REASON=%s",
                 reason, "KRATOSD_USER=%s", user, "KRATOSD_SERVICE=%s", service, "KRATOSD_RHOST=%s",
-                rhost, "KRATOSD_SESSION=%s", session, NULL);
+                rhost, "KRATOSD_SESSION=%s", session, "KRATOSD_WAIT=%s", wait, NULL);
 }
 
 void log_message(int level, const char *format, ...)

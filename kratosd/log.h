@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdint.h>
 #include <syslog.h>
 
 enum event {
@@ -17,12 +18,13 @@ enum event {
         EVENT_REVOCATION_POSTPONED,
 };
 
-/* Whom an event is about. Each may be NULL: not known. */
+/* Whom an event is about. Each may be NULL or 0: not known, or none. */
 typedef struct event_facts {
         const char *user;
         const char *service;
         const char *rhost;
         const char *session; /* Kratos's id of the session, never its token */
+        uint64_t wait_usec;  /* until the next try is let through */
 } event_facts;
 
 /* Messages above this level of syslog(3) are dropped. Set before anything is logged, and on reload.

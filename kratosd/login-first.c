@@ -9,7 +9,6 @@
 #define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
 
 static void post(login *l);
-static void go_on(login *l);
 
 static void on_flow(int outcome, const kratos_flow *flow, int64_t begun, void *userdata)
 {
@@ -27,7 +26,7 @@ static void on_flow(int outcome, const kratos_flow *flow, int64_t begun, void *u
         if (outcome == KRATOS_OK)
                 post(l);
         else if (l->adopted && login_time_left(l) > 0)
-                go_on(l); /* that fetch had less time than this login has */
+                login_go_on_first(l); /* that fetch had less time than this login has */
         else if (outcome < 0)
                 login_refuse(l, outcome, "internal-fault");
         else
@@ -51,10 +50,12 @@ void login_take_flow(login *l)
 }
 
 /* Goes on with a flow: the one that there is, that is under way, or a new one. */
-static void go_on(login *l)
+void login_go_on_first(login *l)
 {
         int r;
 
+        if (!login_admit(l))
+                return;
         if (l->has_flow)
                 return post(l);
         l->state = LOGIN_FETCHING;
@@ -75,13 +76,14 @@ static bool try_again(login *l)
         l->has_flow = false;
         l->code_sent = false;
         if (l->method == KRATOS_CODE) {
+                login_settle(l, VERDICT_MORE);
                 l->note = NOTE_EXPIRED;
                 l->answer = secret_free(l->answer);
                 l->method = KRATOS_SEND_CODE;
         }
         if (l->method == KRATOS_RESEND_CODE)
                 l->method = KRATOS_SEND_CODE;
-        go_on(l);
+        login_go_on_first(l);
         return true;
 }
 
@@ -136,6 +138,7 @@ static void sent(login *l)
 
         l->has_flow = true;
         l->code_sent = true;
+        login_settle(l, wrong ? VERDICT_BAD_CREDENTIALS : VERDICT_MORE);
         login_ask(l, QUESTION_FIRST_CODE, wrong ? NOTE_WRONG : l->note, true);
 }
 
@@ -184,21 +187,10 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         login_refuse_outcome(l, reply->outcome);
 }
 
-/* Whether one more code may be sent; then it counts. That none may is not told: it looks as if. */
-static bool may_send(login *l)
-{
-        mail_limit *mails = &l->owner->mails;
-        int64_t now = boottime_usec();
-
-        if (!mail_limit_allows(mails, l->row.user, l->row.rhost, now))
-                return false;
-        mail_limit_count(mails, l->row.user, l->row.rhost, now);
-        return true;
-}
-
 static void post(login *l)
 {
         bool sends = l->method == KRATOS_SEND_CODE || l->method == KRATOS_RESEND_CODE;
+        uint64_t wait;
         int r;
 
         if (login_time_left(l) <= 0)
@@ -206,7 +198,8 @@ static void post(login *l)
         r = login_store_row(l);
         if (r < 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "store-failed");
-        if (sends && !may_send(l))
+        /* That none may be sent is not told: it looks as if. */
+        if (sends && !login_may_send(l, &wait))
                 return login_ask(l, QUESTION_FIRST_CODE, NOTE_NONE, true);
         l->state = LOGIN_POSTING;
         l->posted = true;
@@ -223,7 +216,7 @@ static void take_password(login *l)
         l->tries++;
         hash_secret(l->owner->sealer, l->row.id, l->answer, l->password);
         l->has_password = true;
-        go_on(l);
+        login_go_on_first(l);
 }
 
 static void take_code(login *l)
@@ -234,14 +227,14 @@ static void take_code(login *l)
         if (empty) {
                 l->method = l->code_sent ? KRATOS_RESEND_CODE : KRATOS_SEND_CODE;
                 l->answer = secret_free(l->answer);
-                return go_on(l);
+                return login_go_on_first(l);
         }
         l->tries++;
         l->method = KRATOS_CODE;
         /* None was sent in this login, so it cannot be right. */
         if (!l->code_sent)
                 return login_ask(l, QUESTION_FIRST_CODE, NOTE_WRONG, true);
-        go_on(l);
+        login_go_on_first(l);
 }
 
 void login_take_first(login *l)

@@ -18,11 +18,10 @@
         "authenticator app or backup codes in your account settings."
 #define SINGLE_SENTENCE                                                                            \
         "A second factor is needed, and this program can ask only one question: log in anew."
-#define MAIL_SENTENCE "Too many codes were sent to you: try again in an hour."
+#define MAIL_SENTENCE "Too many codes were sent to you."
 #define VOID_SENTENCE "The login was ended at the server: start again."
 
 static void fetch_offer(login *l);
-static void post(login *l);
 
 static void refuse_without_way(login *l)
 {
@@ -42,32 +41,22 @@ static unsigned count_ways(const kratos_offer *offer)
         return offer->totp + offer->lookup_secret + offer->n_addresses;
 }
 
-/* Whether one more code may be sent; then it counts. */
-static bool may_send(login *l)
-{
-        mail_limit *mails = &l->owner->mails;
-        int64_t now = boottime_usec();
-
-        if (!mail_limit_allows(mails, l->row.user, l->row.rhost, now))
-                return false;
-        mail_limit_count(mails, l->row.user, l->row.rhost, now);
-        return true;
-}
-
 /* Sends a code to the address that was chosen, or another one where one was sent before. */
 static void send_code(login *l, enum kratos_method method)
 {
-        if (may_send(l)) {
+        uint64_t wait;
+
+        if (login_may_send(l, &wait)) {
                 l->answer = secret_free(l->answer);
                 l->method = method;
-                return post(l);
+                return login_go_on_second(l);
         }
         if (count_ways(&l->second.offer) > 1)
                 return login_ask(l, QUESTION_CHOICE, NOTE_NO_MAIL, false);
         /* What was sent before can still be typed. */
         if (l->second.sent)
                 return login_ask(l, QUESTION_CODE, NOTE_NO_MAIL, false);
-        login_refuse_saying(l, VERDICT_THROTTLED, "mail-limit", MAIL_SENTENCE);
+        login_refuse_for_now(l, "mail-limit", MAIL_SENTENCE, wait);
 }
 
 /* Asks for a code that is sent to an address. Where this flow has sent one to another address, it
@@ -108,11 +97,12 @@ static void resume(login *l)
         const kratos_offer *offer = &l->second.offer;
         login_second *second = &l->second;
 
-        if (!offers_way(offer))
-                return refuse_without_way(l);
         if ((l->method == KRATOS_TOTP && offer->totp) ||
                 (l->method == KRATOS_LOOKUP_SECRET && offer->lookup_secret))
-                return post(l);
+                return login_go_on_second(l);
+        login_settle(l, VERDICT_MORE);
+        if (!offers_way(offer))
+                return refuse_without_way(l);
         if (l->method == KRATOS_CODE)
                 l->note = NOTE_EXPIRED;
         else if (l->method != KRATOS_SEND_CODE && l->method != KRATOS_RESEND_CODE)
@@ -131,14 +121,14 @@ static bool may_go_without(const login *l)
 
 static void take_offer(login *l, const kratos_offer *offer)
 {
-        int64_t now = boottime_usec();
+        uint64_t wait;
 
         l->second.offer = *offer;
         l->second.sent = offer->sent && offer->n_addresses > 0;
         if (!l->second.sent)
                 return;
         l->second.address = 0;
-        mail_limit_count(&l->owner->mails, l->row.user, l->row.rhost, now);
+        (void)login_may_send(l, &wait); /* it was sent already, and counts */
 }
 
 static void on_offer(int outcome, const kratos_offer *offer, void *userdata)
@@ -224,6 +214,7 @@ void login_begin_second(login *l, const kratos_login *session)
         if (r > 0)
                 return login_refuse(l, r, reason);
         l->accepted = session->identity[0];
+        login_settle(l, VERDICT_MORE);
         if (session->aal == KRATOS_AAL_UNKNOWN)
                 return refuse_without_way(l);
         if (l->rules.single_prompt && (!l->accepted || l->rules.require_aal == REQUIRE_AAL2))
@@ -342,6 +333,7 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         case KRATOS_CODE_SENT:
                 return on_sent(l);
         case KRATOS_WRONG_CODE:
+                login_settle(l, VERDICT_BAD_CREDENTIALS);
                 return login_ask(l, l->question, NOTE_WRONG, true);
         case KRATOS_NO_FACTOR:
         case KRATOS_NOT_TAKEN:
@@ -349,6 +341,7 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         case KRATOS_NOT_FOUND:
                 return try_again(l, reply);
         case KRATOS_NO_SESSION:
+                login_settle(l, VERDICT_MORE);
                 return login_refuse_saying(
                         l, VERDICT_NOT_ALLOWED, "first-factor-void", VOID_SENTENCE);
         case KRATOS_INACTIVE:
@@ -377,14 +370,18 @@ static bool claim_code(login *l)
         return used_codes_add(&l->owner->used, hash, boottime_usec());
 }
 
-static void post(login *l)
+void login_go_on_second(login *l)
 {
         int r;
 
         if (login_time_left(l) <= 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-timeout");
-        if (!claim_code(l))
+        if (!login_admit(l))
+                return;
+        if (!claim_code(l)) {
+                login_settle(l, VERDICT_MORE);
                 return login_ask(l, l->question, NOTE_USED, true);
+        }
         l->state = LOGIN_POSTING;
         r = login_submit(l, &l->second.offer.flow, on_posted);
         if (r < 0)
@@ -445,7 +442,7 @@ static void verify(login *l, enum kratos_method method)
                 return login_refuse(l, VERDICT_BAD_CREDENTIALS, "password-repeated");
         if (!plausible)
                 return login_ask(l, l->question, NOTE_WRONG, true);
-        post(l);
+        login_go_on_second(l);
 }
 
 /* The factor of that number, in the order in which the choice names them. */

@@ -27,6 +27,7 @@ login *login_free(login *l)
         fetch_leave(l->fetch);
         kratos_cancel(l->post);
         kratos_cancel(l->second.fetch);
+        throttle_drop(l->attempt);
         secret_free(l->answer);
         sd_event_source_disable_unref(l->timer);
         explicit_bzero(l->password, sizeof(l->password));
@@ -102,10 +103,14 @@ int login_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         (void)usec;
         if (l->state == LOGIN_REFUSED)
                 login_deliver(l);
-        else if (l->state == LOGIN_PAUSING && l->cancelled)
+        else if ((l->state == LOGIN_PAUSING || l->state == LOGIN_QUEUED) && l->cancelled)
                 login_refuse(l, VERDICT_NO_SUCH_LOGIN, "cancelled");
         else if (l->state == LOGIN_PAUSING)
                 put_question(l);
+        else if (l->state == LOGIN_QUEUED && l->live)
+                login_go_on_second(l);
+        else if (l->state == LOGIN_QUEUED)
+                login_go_on_first(l);
         else if (l->state == LOGIN_RESTING)
                 login_forget(l);
         else if (l->state == LOGIN_ASKING)

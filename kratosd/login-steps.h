@@ -2,8 +2,8 @@
  * The steps of one login, from its beginning to its verdict: what login.c, which owns the table of
  * logins, and the files that drive each of them know of a login. Those are login-steps.c, which has
  * what all steps share; login-first.c, the password or the code in its place; login-second.c, the
- * factor that Kratos or this host wants besides; login-prompts.c, the words; login-verdict.c, the
- * end. A login is freed when it is over.
+ * factor that Kratos or this host wants besides; login-throttle.c, whether an answer may be tried;
+ * login-prompts.c, the words; login-verdict.c, the end. A login is freed when it is over.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 #include "common/interface.h"
 #include "fetch.h"
 #include "login.h"
-#include "mail-limit.h"
+#include "throttle.h"
 #include "timespan.h"
 #include "used-codes.h"
 
@@ -21,6 +21,7 @@
 
 enum login_state {
         LOGIN_ASKING,   /* the person; for the first answer, a flow is under way or there */
+        LOGIN_QUEUED,   /* others of this person are under way: the throttle is asked again */
         LOGIN_FETCHING, /* the answer waits for a flow */
         LOGIN_POSTING,  /* Kratos has the answer */
         LOGIN_PAUSING,  /* the next question waits for its time */
@@ -91,6 +92,8 @@ typedef struct login {
         kratos_call *post;
         login_second second;
         secret *answer;
+        throttle_try *attempt;           /* let through, and not settled */
+        uint64_t wait;                   /* microseconds, of a refusal that says when to come */
         int64_t answered;                /* CLOCK_BOOTTIME */
         char words[PROMPT_TEXT_MAX + 1]; /* of the question, or of the refusal: "" for the usual */
         login_done done;
@@ -107,9 +110,9 @@ struct logins {
         kratos *kratos;
         revoker *revoker;
         sessions *sessions;
+        throttle *throttle;
         fetches fetches;
         used_codes used;
-        mail_limit mails;
         int64_t quiet_until; /* CLOCK_BOOTTIME, microseconds: nothing is said of strangers before */
         TAILQ_HEAD(, login) list; /* the oldest first */
 };
@@ -163,12 +166,32 @@ void login_take_flow(login *l);
 
 void login_take_first(login *l);
 
+/* Goes on with l->method, once the throttle lets it through. */
+void login_go_on_first(login *l);
+
 /* login-second.c */
 
 /* The first factor is accepted: goes on to a second one where it is demanded or had, or grants. */
 void login_begin_second(login *l, const kratos_login *session);
 
 void login_take_second(login *l);
+
+/* Likewise. */
+void login_go_on_second(login *l);
+
+/* login-throttle.c */
+
+/* Asks the throttle for a try at the password or code in l->answer. True: it may be posted. False:
+ * it is asked again in a moment, or the login is refused. */
+bool login_admit(login *l);
+
+/* Tells the throttle what became of that try: a verdict; VERDICT_MORE where the answer was right,
+ * or nothing came of it; -errno. */
+void login_settle(login *l, int verdict);
+
+/* Whether one more code may be sent to the person; then it counts. Else it may after a time, in
+ * microseconds. */
+bool login_may_send(login *l, uint64_t *ret_wait_usec);
 
 /* login-prompts.c */
 
@@ -183,6 +206,11 @@ void login_refuse(login *l, int verdict, const char *reason);
 
 /* Likewise, with a sentence for the person. */
 void login_refuse_saying(login *l, int verdict, const char *reason, const char *sentence);
+
+/* Because something was done too often, as the sentence tells, to which is added when to come
+ * again.
+ */
+void login_refuse_for_now(login *l, const char *reason, const char *sentence, uint64_t wait_usec);
 
 /* Because Kratos says nothing about the person. */
 void login_refuse_outcome(login *l, int outcome);

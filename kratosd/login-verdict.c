@@ -15,7 +15,8 @@ static event_facts facts_of(const login *l)
         return (event_facts){ .user = l->row.user,
                 .service = l->row.service,
                 .rhost = l->row.rhost,
-                .session = l->row.session };
+                .session = l->row.session,
+                .wait_usec = l->wait };
 }
 
 void login_deliver(login *l)
@@ -40,6 +41,7 @@ void login_refuse_saying(login *l, int verdict, const char *reason, const char *
         event_facts facts = facts_of(l);
         bool at_once = !l->posted && (verdict == VERDICT_UNAVAILABLE || verdict < 0);
 
+        login_settle(l, verdict);
         log_event(EVENT_LOGIN_REFUSED, &facts, reason);
         l->answer = secret_free(l->answer);
         if (l->live)
@@ -53,6 +55,15 @@ void login_refuse_saying(login *l, int verdict, const char *reason, const char *
 void login_refuse(login *l, int verdict, const char *reason)
 {
         login_refuse_saying(l, verdict, reason, "");
+}
+
+void login_refuse_for_now(login *l, const char *reason, const char *sentence, uint64_t wait_usec)
+{
+        char words[THROTTLE_SENTENCE_MAX];
+
+        throttle_sentence(sentence, wait_usec, words);
+        l->wait = wait_usec;
+        login_refuse_saying(l, VERDICT_THROTTLED, reason, words);
 }
 
 /* That Kratos wants to be left alone, or that too many wait here to ask it, is final: a stranger
@@ -89,6 +100,8 @@ static int store_grant(login *l, const kratos_login *session, const char **ret_r
         if (r == 0 && l->caller.is_program)
                 r = sessions_grant(all->sessions, &l->row, l->id,
                         kratos_config(all->kratos)->open_timeout_usec);
+        if (r == 0)
+                login_settle(l, VERDICT_GRANTED);
         return store_end(all->store, r);
 }
 

@@ -41,8 +41,8 @@ static login *find(logins *all, login_caller caller, const char *id)
 
 static bool is_waiting(const login *l)
 {
-        return l->state == LOGIN_FETCHING || l->state == LOGIN_POSTING ||
-               l->state == LOGIN_PAUSING || l->state == LOGIN_REFUSED;
+        return l->state == LOGIN_QUEUED || l->state == LOGIN_FETCHING ||
+               l->state == LOGIN_POSTING || l->state == LOGIN_PAUSING || l->state == LOGIN_REFUSED;
 }
 
 /* Whether root's bus connections bear one more answer that is waited for. */
@@ -225,7 +225,7 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
 }
 
 int logins_new(sd_event *event, accounts *a, sealer *key, kratos *k, revoker *r, sessions *ss,
-        logins **ret)
+        throttle *t, logins **ret)
 {
         logins *all = calloc(1, sizeof(logins));
         int prepared = answer_sockets_prepare();
@@ -244,6 +244,7 @@ int logins_new(sd_event *event, accounts *a, sealer *key, kratos *k, revoker *r,
         LIST_INIT(&all->fetches.list);
         all->revoker = r;
         all->sessions = ss;
+        all->throttle = t;
         *ret = all;
         return 0;
 }

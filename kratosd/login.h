@@ -11,8 +11,9 @@
  *         │                                     └──▶ REFUSED ──delay──▶ answered
  *      cancel, expiry
  *
- * Once the first factor is accepted there is a session at Kratos, which ends with the login on each
- * way but the grant.
+ * Before a password or code goes on, the throttle is asked (throttle.h): one that must wait for
+ * others of the same person is QUEUED. Once the first factor is accepted there is a session at
+ * Kratos, which ends with the login on each way but the grant.
  */
 #pragma once
 
@@ -25,6 +26,7 @@
 #include "common/secret.h"
 #include "kratos.h"
 #include "session.h"
+#include "throttle.h"
 #include "verdict.h"
 
 typedef struct logins logins;
@@ -47,7 +49,7 @@ typedef struct login_caller {
 } login_caller;
 
 int logins_new(sd_event *event, accounts *a, sealer *key, kratos *k, revoker *r, sessions *ss,
-        logins **ret);
+        throttle *t, logins **ret);
 /* Ends all of them, with VERDICT_UNAVAILABLE. What was posted is found by the next daemon. */
 logins *logins_free(logins *l);
 DEFINE_CLEANUP(logins *, logins_free);

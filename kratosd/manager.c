@@ -18,6 +18,7 @@
 #include "seal.h"
 #include "session.h"
 #include "store.h"
+#include "throttle.h"
 #include "timespan.h"
 #include "userdb.h"
 
@@ -39,6 +40,7 @@ typedef struct manager {
         kratos *kratos;
         revoker *revoker;
         sessions *sessions;
+        throttle *throttle;
         logins *logins;
         bus_face *manager_face;
         bus_face *user_face;
@@ -83,6 +85,7 @@ static void manager_done(manager *m)
         refresh_free(m->refresh);
         directory_free(m->directory);
         local_files_free(m->local);
+        throttle_free(m->throttle);
         kratos_free(m->kratos);
         sealer_free(m->sealer);
         store_free(m->store);
@@ -103,6 +106,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
         }
         log_set_level(c->log_level);
         kratos_set_config(m->kratos, c);
+        throttle_set_config(m->throttle, c);
         directory_set_config(m->directory, c);
         lookups_forget(m->lookups);
         m->accounts.silent_until = 0;
@@ -253,14 +257,17 @@ static int make_parts(manager *m, config *c)
         r = sessions_new(m->event, m->store, m->revoker, &m->sessions);
         if (r < 0)
                 return r;
+        r = throttle_new(m->store, c, &m->throttle);
+        if (r < 0)
+                return r;
         r = make_accounts(m, c);
         if (r < 0)
                 return r;
         r = serve_accounts(m);
         if (r < 0)
                 return r;
-        r = logins_new(
-                m->event, &m->accounts, m->sealer, m->kratos, m->revoker, m->sessions, &m->logins);
+        r = logins_new(m->event, &m->accounts, m->sealer, m->kratos, m->revoker, m->sessions,
+                m->throttle, &m->logins);
         if (r < 0)
                 return r;
         r = bus_face_new(

@@ -1,6 +1,7 @@
 /*
  * The store's file: one SQLite database, its prepared statements, and how its errors are told. For
- * the store's own files alone: store.c opens it, store-sessions.c and store-accounts.c ask it.
+ * the store's own files alone: store.c opens it, store-sessions.c, store-accounts.c and
+ * store-throttle.c ask it.
  */
 #pragma once
 
@@ -9,7 +10,7 @@
 
 #include "store.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 enum statement {
         /* sessions */
@@ -61,6 +62,11 @@ enum statement {
         PUT_STANDING,
         FIND_STANDING,
         DELETE_STANDING,
+        /* throttling */
+        FIND_THROTTLE,
+        PUT_THROTTLE,
+        TRIM_THROTTLE,
+        TRIM_THROTTLE_USER,
         STATEMENTS,
 };
 

@@ -33,6 +33,11 @@ const char *const store_migrations[SCHEMA_VERSION] = {
         "CREATE TABLE standing (identity TEXT PRIMARY KEY, active INTEGER NOT NULL,"
         " checked INTEGER NOT NULL) WITHOUT ROWID;"
         "CREATE INDEX session_identity ON session (identity) WHERE state = 3;",
+        /* 2: guesses without limit */
+        "CREATE TABLE throttle (kind INTEGER NOT NULL, user TEXT NOT NULL, place TEXT NOT NULL,"
+        " slot INTEGER NOT NULL, count INTEGER NOT NULL, at INTEGER NOT NULL,"
+        " PRIMARY KEY (kind, user, place, slot)) WITHOUT ROWID;"
+        "CREATE INDEX throttle_at ON throttle (kind, at);",
 };
 
 const char *const store_sql[STATEMENTS] = {
@@ -106,4 +111,14 @@ const char *const store_sql[STATEMENTS] = {
                          " ON CONFLICT (identity) DO UPDATE SET active = ?2, checked = ?3",
         [FIND_STANDING] = "SELECT active, checked FROM standing WHERE identity = ?1",
         [DELETE_STANDING] = "DELETE FROM standing WHERE identity = ?1",
+        [FIND_THROTTLE] = "SELECT count, at FROM throttle"
+                          " WHERE kind = ?1 AND user = ?2 AND place = ?3 AND slot = ?4",
+        [PUT_THROTTLE] = "INSERT INTO throttle (kind, user, place, slot, count, at)"
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"
+                         " count = ?5, at = ?6",
+        [TRIM_THROTTLE] = "DELETE FROM throttle WHERE kind = ?1 AND at <= (SELECT at FROM throttle"
+                          " WHERE kind = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",
+        [TRIM_THROTTLE_USER] = "DELETE FROM throttle WHERE kind = ?1 AND user = ?2 AND place NOT IN"
+                               " (SELECT place FROM throttle WHERE kind = ?1 AND user = ?2"
+                               " ORDER BY at DESC LIMIT ?3)",
 };

@@ -206,7 +206,8 @@ int authenticate(call *c)
         if (r == PAM_SUCCESS)
                 r = keep(c, &login);
 
-        /* What a person can do about it: only who has proven something is told. */
+        /* What a person can do about it: only who has proven something is told,
+         * or has tried too often. */
         if (r == PAM_PERM_DENIED || r == PAM_MAXTRIES)
                 call_tell(c, PAM_ERROR_MSG, c->client.message);
         if (is_denial(r))

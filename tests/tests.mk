@@ -22,6 +22,8 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 
 # Further flags for one program: its functions that the linker replaces, for instance.
 # $(BUILD)/unit/test-NAME: UNIT_LDFLAGS := -Wl,--wrap=FUNCTION
+$(BUILD)/unit/test-throttle $(BUILD)/unit/test-throttle-hourly \
+$(BUILD)/unit/test-throttle-faults: UNIT_LDFLAGS := -Wl,--wrap=clock_gettime
 
 # These replace a function of a part whose others they need: theirs comes first.
 $(BUILD)/unit/test-account $(BUILD)/unit/test-account-check $(BUILD)/unit/test-command \

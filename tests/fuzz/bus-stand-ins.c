@@ -16,13 +16,14 @@
 #include "kratosd/lifeline.h"
 #include "kratosd/log.h"
 #include "kratosd/revoker.h"
+#include "kratosd/throttle.h"
 #include "kratosd/timespan.h"
 #include "kratosd/verdict.h"
 
 #define ROWS_MAX 32
 
 sd_event *event;
-unsigned grants;
+unsigned grants, tries, mails;
 bool hurry;
 
 static const uint8_t *input;
@@ -39,10 +40,11 @@ void input_begin(const uint8_t *data, size_t size)
 {
         input = data;
         input_left = size;
-        grants = 0;
+        grants = mails = 0;
         hurry = false;
         kratos_forget();
         memset(rows, 0, sizeof(rows));
+        require(tries == 0);
 }
 
 bool input_is_over(void)
@@ -56,6 +58,66 @@ unsigned take(unsigned limit)
                 return 0;
         input_left--;
         return *input++ % limit;
+}
+
+/* The throttle: mostly lets everybody through. Each try is settled once, and each mail allowed. */
+
+struct throttle_try {
+        unsigned unused;
+};
+
+int throttle_admit(throttle *t, enum throttle_kind kind, const throttle_origin *from,
+        uint64_t *ret_wait_usec, throttle_try **ret)
+{
+        unsigned answer = take(16);
+
+        (void)t;
+        require(kind == THROTTLE_FIRST_FACTOR || kind == THROTTLE_SECOND_FACTOR);
+        require(user_name_is_valid(from->user));
+        if (answer == 14)
+                *ret_wait_usec = 1;
+        if (answer >= 14)
+                return answer == 14 ? THROTTLE_WAIT : THROTTLE_BUSY;
+        *ret = calloc(1, sizeof(throttle_try));
+        require(*ret);
+        tries++;
+        return 0;
+}
+
+throttle_try *throttle_drop(throttle_try *attempt)
+{
+        tries -= attempt != NULL;
+        free(attempt);
+        return NULL;
+}
+
+throttle_try *throttle_failed(throttle_try *attempt)
+{
+        return throttle_drop(attempt);
+}
+
+void throttle_succeeded(throttle *t, const throttle_origin *from)
+{
+        (void)t;
+        require(user_name_is_valid(from->user));
+}
+
+int throttle_mail(throttle *t, const throttle_origin *from, uint64_t *ret_wait_usec)
+{
+        (void)t;
+        require(user_name_is_valid(from->user));
+        if (take(8) == 7) {
+                *ret_wait_usec = 1;
+                return THROTTLE_WAIT;
+        }
+        mails++;
+        return 0;
+}
+
+void throttle_sentence(const char *what, uint64_t wait_usec, char ret[static THROTTLE_SENTENCE_MAX])
+{
+        require(*what && wait_usec == 1);
+        snprintf(ret, THROTTLE_SENTENCE_MAX, "Later.");
 }
 
 /* Accounts: alice and bob. */

@@ -22,6 +22,10 @@ extern sd_event *event;
 /* Logins that were granted, each of which had earned it, less those that were told. */
 extern unsigned grants;
 
+/* Tries that the throttle let through and that are not settled, and mails that it allowed and that
+ * were not asked for. */
+extern unsigned tries, mails;
+
 /* Nobody takes the time to answer. */
 extern bool hurry;
 

@@ -342,7 +342,7 @@ static void begin(void)
         logins *l = NULL;
 
         require(sessions_new(event, NULL, NULL, &s) == 0 &&
-                logins_new(event, &none, token_key, NULL, NULL, s, &l) == 0);
+                logins_new(event, &none, token_key, NULL, NULL, s, NULL, &l) == 0);
         faces[0] = (operations){ .accounts = &none, .logins = l, .sessions = s, .root_only = true };
         faces[1] = (operations){ .accounts = &none, .logins = l, .sessions = s };
         n_calls = 0;

@@ -180,7 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memset(talks, 0, sizeof(talks));
         demand();
         require(sessions_new(event, NULL, NULL, &open) == 0 &&
-                logins_new(event, &none, key, NULL, NULL, open, &all) == 0);
+                logins_new(event, &none, key, NULL, NULL, open, NULL, &all) == 0);
         for (unsigned i = 0; i < ACTIONS_MAX && !input_is_over(); i++) {
                 act();
                 if (take(2))

@@ -23,7 +23,9 @@ def test_rule_38_a_remote_host_has_a_share(
         server.kratos.add("alice", "right", ALICE)
         server.set("login", faults.delayed(3))
         stopped_daemon.map("alice", ALICE)
-        stopped_daemon.configure(Kratos={"PublicURL": server.url, "AdminURL": None})
+        stopped_daemon.configure(
+            Kratos={"PublicURL": server.url, "AdminURL": None}, Throttle={"Enabled": "no"}
+        )
         start(stopped_daemon)
         root = caller()
         for _ in range(PER_REMOTE_HOST):

@@ -92,7 +92,6 @@ class TestRefused:
             ("BadCredentials", "AUTH_ERR", []),
             ("NotAllowed", "PERM_DENIED", ["error: so it is"]),
             ("AccountDisabled", "ACCT_EXPIRED", []),
-            ("Throttled", "MAXTRIES", ["error: so it is"]),
         ],
     )
     def test_denials(self, fake, log, name: str, code: str, shown: list[str]) -> None:
@@ -103,6 +102,23 @@ class TestRefused:
         assert output == ["hidden: Password: ", *shown, "delay: about 2 s", f"authenticate: {code}"]
         assert fake.asked() == ["BeginLogin", "Answer"]
         assert log() == [f"auth): refused alice: {name} (so it is)"]
+
+    def test_rule_35_throttled_says_when_to_come_again(self, fake, log) -> None:
+        """The person sees the sentence, unless the program wants nothing shown; a text that may not be
+        shown is not, and no text is no line."""
+        sentence = "Too many failed tries. Try again in 3 minutes."
+        ended = ["delay: about 2 s", "authenticate: MAXTRIES"]
+        fake.start(error("Answer", "Throttled", sentence))
+        login = "start driver alice", "authenticate", "answer wrong"
+        assert drive(*login) == ["hidden: Password: ", f"error: {sentence}", *ended]
+        assert log() == [f"auth): refused alice: Throttled ({sentence})"]
+        silent = drive(login[0], "authenticate silent", login[2])
+        assert silent == ["hidden: Password: ", *ended]
+        for text in "", "red \\x1b[31m":
+            fake.start(error("Answer", "Throttled", text))
+            assert drive(*login) == ["hidden: Password: ", *ended]
+        fake.start(error("BeginLogin", "Throttled", sentence))
+        assert drive(*login[:2]) == [f"error: {sentence}", *ended]
 
     @pytest.mark.parametrize(
         ("name", "code"),

@@ -103,7 +103,7 @@ static void refuse_key(const char *section, const char *key, const char *words)
         assert_memory_equal(heard[0].sentence, key, strcspn(key, "="));
 }
 
-static void warn(const char *text, unsigned line, const char *words)
+static inline void warn(const char *text, unsigned line, const char *words)
 {
         assert_null(config_unref(load(text)));
         assert_int_equal(n_heard, 1);

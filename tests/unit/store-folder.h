@@ -49,7 +49,7 @@ static store *open_store(void)
         return s;
 }
 
-static session_row row_of(const char *id, enum row_state state, int64_t due)
+static inline session_row row_of(const char *id, enum row_state state, int64_t due)
 {
         session_row row = {
                 .state = state, .due = due, .posted = 77, .token_size = 18, .attempts = 3
@@ -65,7 +65,7 @@ static session_row row_of(const char *id, enum row_state state, int64_t due)
         return row;
 }
 
-static void insert(store *s, const char *id, enum row_state state, int64_t due)
+static inline void insert(store *s, const char *id, enum row_state state, int64_t due)
 {
         session_row row = row_of(id, state, due);
 

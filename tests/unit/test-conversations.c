@@ -78,7 +78,7 @@ static int set_up(void **state)
         remove(folder);
         be_kind();
         assert_int_equal(sessions_new(event, NULL, NULL, &open_sessions), 0);
-        assert_int_equal(logins_new(event, &none, key, NULL, NULL, open_sessions, &all), 0);
+        assert_int_equal(logins_new(event, &none, key, NULL, NULL, open_sessions, NULL, &all), 0);
         return 0;
 }
 

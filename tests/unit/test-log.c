@@ -70,6 +70,7 @@ static void test_events(void **state)
                 .user = "alice", .service = "sshd", .rhost = "192.0.2.1", .session = "id"
         };
         static const event_facts unknown = { 0 };
+        static const event_facts waiting = { .user = "bob", .wait_usec = 1500001 };
 
         (void)state;
         log_set_level(LOG_DEBUG);
@@ -79,6 +80,9 @@ static void test_events(void **state)
         assert_string_equal(event(EVENT_LOGIN_REFUSED, &unknown, "bad-credentials"),
                 "kratosd: notice: Login refused (event=login-refused reason=bad-credentials user= "
                 "service= rhost= session=)\n");
+        assert_string_equal(event(EVENT_LOGIN_REFUSED, &waiting, "throttled"),
+                "kratosd: notice: Login refused (event=login-refused reason=throttled user=bob "
+                "service= rhost= session= wait=2)\n");
         assert_non_null(strstr(event(EVENT_SESSION_OPENED, &facts, "x"),
                 "info: Session opened (event=session-opened "));
         assert_non_null(strstr(event(EVENT_SESSION_CLOSED, &facts, "x"),
