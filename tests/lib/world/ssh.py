@@ -87,9 +87,11 @@ class SshSession:
         key: bool = False,
         prompts: int = 1,
         timeout: float = 20.0,
+        source: str | None = None,
     ) -> None:
         """methods is PreferredAuthentications: password, keyboard-interactive; key uses ours; what the
-        server has to say shows only from log_level INFO on."""
+        server has to say shows only from log_level INFO on; source is the address from which it comes,
+        one of 127.0.0.0/8."""
         options = {
             "StrictHostKeyChecking": "no",
             "UserKnownHostsFile": "/dev/null",
@@ -103,6 +105,7 @@ class SshSession:
         }
         argv = ["-F", "none", "-tt", "-p", str(PORT)]
         argv += [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+        argv += ["-b", source] if source else []
         argv += [f"{user}@127.0.0.1"] + ([command] if command else [])
         self.user = user
         self.output = ""
