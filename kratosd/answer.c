@@ -68,12 +68,18 @@ void kratos_login_done(kratos_login *login)
 int answer_flow(const char *body, size_t size, kratos_flow *ret)
 {
         _cleanup_json_ json_object *flow = NULL;
+        json_object *refresh;
         int r;
 
         r = parse(body, size, &flow);
         if (r != 0)
                 return r;
-        return copy_uuid(json_member(flow, "id"), ret->id) ? KRATOS_OK : KRATOS_BAD_ANSWER;
+        if (!copy_uuid(json_member(flow, "id"), ret->id))
+                return KRATOS_BAD_ANSWER;
+        refresh = json_member(flow, "refresh");
+        ret->renews =
+                json_object_is_type(refresh, json_type_boolean) && json_object_get_boolean(refresh);
+        return KRATOS_OK;
 }
 
 /* True if one of a session's devices was recorded with a user agent that begins with nonce. */
@@ -128,15 +134,34 @@ static int read_identity(json_object *session, kratos_login *ret)
 }
 
 /* Unknown levels count for less than they may be worth. */
+static enum kratos_aal level_of(json_object *value)
+{
+        const char *level = json_text(value);
+
+        return level && strcmp(level, "aal2") == 0 ? KRATOS_AAL2 : KRATOS_AAL1;
+}
+
 static enum kratos_aal read_aal(json_object *session)
 {
         json_object *value = NULL;
-        const char *level;
 
         if (!json_object_object_get_ex(session, "authenticator_assurance_level", &value))
                 return KRATOS_AAL_UNKNOWN;
-        level = json_text(value);
-        return level && strcmp(level, "aal2") == 0 ? KRATOS_AAL2 : KRATOS_AAL1;
+        return level_of(value);
+}
+
+/* Each factor that is verified is added to the end of the list, also where the session had one of
+ * its kind before. */
+static enum kratos_aal read_verified(json_object *session)
+{
+        json_object *methods = json_member(session, "authentication_methods");
+        size_t n = 0;
+
+        if (json_object_is_type(methods, json_type_array))
+                n = json_object_array_length(methods);
+        if (n == 0)
+                return KRATOS_AAL_UNKNOWN;
+        return level_of(json_member(json_object_array_get_idx(methods, n - 1), "aal"));
 }
 
 static int read_session(json_object *session, const char *nonce, kratos_login *ret)
@@ -148,6 +173,7 @@ static int read_session(json_object *session, const char *nonce, kratos_login *r
                 return KRATOS_BAD_ANSWER;
         ret->active = json_object_get_boolean(active);
         ret->aal = read_aal(session);
+        ret->verified = read_verified(session);
         ret->lists_devices = json_object_object_get_ex(session, "devices", &devices);
         ret->has_nonce = devices_have_nonce(devices, nonce);
         return read_identity(session, ret);

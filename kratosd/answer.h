@@ -50,6 +50,7 @@ bool kratos_is_silent(int outcome);
 /* Flow ids are UUIDs. */
 typedef struct kratos_flow {
         char id[UUID_LENGTH + 1];
+        bool renews; /* a session, whose token was sent: Kratos knows it */
 } kratos_flow;
 
 /* Authenticator assurance levels, as a session tells them. */
@@ -66,6 +67,7 @@ typedef struct kratos_login {
         char identity[UUID_LENGTH + 1];     /* "" where Kratos gave null: more factors are wanted */
         char posix_name[USER_NAME_MAX + 1]; /* metadata_public.posix.name, "" if none */
         enum kratos_aal aal;
+        enum kratos_aal verified; /* the level of the factor that was verified last */
         bool active;
         bool inactive_identity; /* identity.state says so */
         bool lists_devices;     /* false: a Kratos from before devices */

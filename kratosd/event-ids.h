@@ -11,6 +11,9 @@
 /* A login was refused; KRATOSD_REASON says why. */
 #define EVENT_ID_LOGIN_REFUSED "6bac1549ee7c4f688646151c689d49b1"
 
+/* A login within an open session renewed that one's Kratos session, and made no other. */
+#define EVENT_ID_SESSION_RENEWED "f446efcfb662432587d28fd00aee1ec9"
+
 /* A granted login became a session on this host. */
 #define EVENT_ID_SESSION_OPENED "660e31ead95041d8bd8fdcfa4704c9cd"
 

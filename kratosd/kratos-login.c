@@ -33,6 +33,26 @@ int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_fl
         return call_start(TAKE_PTR(call), ret);
 }
 
+int kratos_begin_renewal(kratos *k, const secret *token, uint64_t deadline_usec,
+        kratos_flow_done done, void *userdata, kratos_call **ret)
+{
+        _cleanup_call_ kratos_call *call = NULL;
+        int r;
+
+        r = call_new(k, false, "GET", deadline_usec, &call);
+        if (r == 0)
+                r = secret_copy(token, &call->token);
+        if (r == 0)
+                r = call_set_path(call, "/self-service/login/api?refresh=true");
+        if (r < 0)
+                return r;
+        call->lane = HTTP_LOGINS;
+        call->finish = finish_flow;
+        call->then.flow = done;
+        call->userdata = userdata;
+        return call_start(TAKE_PTR(call), ret);
+}
+
 /* Which login an answer belongs to is told by the nonce. A Kratos from before devices cannot tell:
  * there, an answer counts on a connection on which nothing else was ever asked. (rule 29) */
 static bool answer_is_ours(kratos_call *call, const kratos_login *login)
@@ -86,7 +106,7 @@ static bool finish_second(kratos_call *call, int outcome, const http_answer *ans
         return true;
 }
 
-int kratos_begin_second(kratos *k, const secret *token, uint64_t deadline_usec,
+int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
         kratos_offer_done done, void *userdata, kratos_call **ret)
 {
         _cleanup_call_ kratos_call *call = NULL;
@@ -96,7 +116,8 @@ int kratos_begin_second(kratos *k, const secret *token, uint64_t deadline_usec,
         if (r == 0)
                 r = secret_copy(token, &call->token);
         if (r == 0)
-                r = call_set_path(call, "/self-service/login/api?aal=aal2");
+                r = call_set_path(
+                        call, "/self-service/login/api?aal=aal2%s", anew ? "&refresh=true" : "");
         if (r < 0)
                 return r;
         call->lane = HTTP_LOGINS;

@@ -35,11 +35,16 @@ typedef void (*kratos_flow_done)(int outcome, const kratos_flow *flow, void *use
 int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_flow_done done,
         void *userdata, kratos_call **ret);
 
-/* Asks which second factors Kratos offers to a session that has its first. Newer ones send a code
- * by that alone, where there is nothing else to be done. The offer is the callback's only while it
- * runs. */
+/* Takes a flow that renews the session of a token: it keeps its id and its token, and no other is
+ * made. Where Kratos knows no such session, the flow is one that makes a session. */
+int kratos_begin_renewal(kratos *k, const secret *token, uint64_t deadline_usec,
+        kratos_flow_done done, void *userdata, kratos_call **ret);
+
+/* Asks which second factors Kratos offers to a session that has its first; anew, where it may have
+ * its second as well, and that one is to be verified again. Newer ones send a code by that alone,
+ * where there is nothing else to be done. The offer is the callback's only while it runs. */
 typedef void (*kratos_offer_done)(int outcome, const kratos_offer *offer, void *userdata);
-int kratos_begin_second(kratos *k, const secret *token, uint64_t deadline_usec,
+int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
         kratos_offer_done done, void *userdata, kratos_call **ret);
 
 enum kratos_method {
@@ -58,7 +63,7 @@ typedef struct kratos_submission {
         const char *identifier; /* of a first factor, else NULL */
         const char *address;    /* to which a second factor's code is to be sent, else NULL */
         const secret *answer;   /* a password or code, else NULL */
-        const secret *token;    /* of the session whose second factor it is, else NULL */
+        const secret *token;    /* of the session whose factor it is, else NULL */
         const char *nonce;      /* ID_LENGTH hexadecimal digits; leads our User-Agent */
         const char *service;
         const char *tty;

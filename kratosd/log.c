@@ -25,6 +25,8 @@ static const struct {
                 LOG_INFO },
         [EVENT_LOGIN_REFUSED] = { "login-refused", EVENT_ID_LOGIN_REFUSED, "Login refused",
                 LOG_NOTICE },
+        [EVENT_SESSION_RENEWED] = { "session-renewed", EVENT_ID_SESSION_RENEWED,
+                "Kratos session renewed", LOG_INFO },
         [EVENT_SESSION_OPENED] = { "session-opened", EVENT_ID_SESSION_OPENED, "Session opened",
                 LOG_INFO },
         [EVENT_SESSION_CLOSED] = { "session-closed", EVENT_ID_SESSION_CLOSED, "Session closed",

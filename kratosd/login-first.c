@@ -10,11 +10,8 @@
 
 static void post(login *l);
 
-static void on_flow(int outcome, const kratos_flow *flow, int64_t begun, void *userdata)
+void login_on_flow(login *l, int outcome, const kratos_flow *flow, int64_t begun)
 {
-        login *l = userdata;
-
-        l->fetch = NULL;
         if (outcome == KRATOS_OK) {
                 l->flow = *flow;
                 l->flow_taken = begun;
@@ -33,10 +30,20 @@ static void on_flow(int outcome, const kratos_flow *flow, int64_t begun, void *u
                 login_refuse_outcome(l, outcome);
 }
 
+static void on_flow(int outcome, const kratos_flow *flow, int64_t begun, void *userdata)
+{
+        login *l = userdata;
+
+        l->fetch = NULL;
+        login_on_flow(l, outcome, flow, begun);
+}
+
 void login_take_flow(login *l)
 {
         fetches *all = &l->owner->fetches;
 
+        if (login_renews(l) && login_fetch_renewal(l) != -ESRCH)
+                return;
         l->has_flow = flows_take(&all->stock, &l->flow, &l->flow_taken);
         if (l->has_flow) {
                 if (boottime_usec() - l->flow_taken > WARM_USEC)
@@ -59,10 +66,12 @@ void login_go_on_first(login *l)
         if (l->has_flow)
                 return post(l);
         l->state = LOGIN_FETCHING;
-        if (l->fetch)
+        if (l->fetch || l->renewal.fetch)
                 return;
         l->adopted = false;
-        r = fetch_start(&l->owner->fetches, on_flow, l, &l->fetch);
+        r = login_renews(l) ? login_fetch_renewal(l) : -ESRCH;
+        if (r == -ESRCH)
+                r = fetch_start(&l->owner->fetches, on_flow, l, &l->fetch);
         if (r < 0)
                 login_refuse_start(l, r);
 }
@@ -99,6 +108,8 @@ static void judge(login *l, const kratos_login_reply *reply)
                 return login_refuse(l, VERDICT_NOT_ALLOWED, "not-this-login");
 
         memcpy(l->row.session, session->session, sizeof(l->row.session));
+        if (login_renews(l) && !login_take_renewed(l, session))
+                return login_refuse(l, VERDICT_NOT_ALLOWED, "not-this-login");
         if (session->identity[0])
                 memcpy(l->row.identity, session->identity, sizeof(l->row.identity));
         r = seal(l->owner->sealer, session->token, l->row.token, &l->row.token_size);
@@ -119,7 +130,8 @@ static void judge(login *l, const kratos_login_reply *reply)
 /* There may be a session that we know nothing of but its nonce, and perhaps its token. */
 static void lose(login *l, const kratos_login_reply *reply)
 {
-        if (reply->login->token && reply->is_ours)
+        if (reply->login->token && reply->is_ours &&
+                !login_is_renewed_token(l, reply->login->token))
                 (void)seal(l->owner->sealer, reply->login->token, l->row.token, &l->row.token_size);
         l->live = true;
         login_release_row(l);
@@ -176,8 +188,12 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
                 if (by_code && try_again(l))
                         return;
                 return login_refuse(l, VERDICT_NOT_ALLOWED, "not-allowed");
-        case KRATOS_FORBIDDEN:
         case KRATOS_DENIED:
+                /* So Kratos says that a flow which was to renew a session has expired. */
+                if (login_renews(l) && try_again(l))
+                        return;
+                return login_refuse_saying(l, VERDICT_NOT_ALLOWED, "not-allowed", reply->sentence);
+        case KRATOS_FORBIDDEN:
                 return login_refuse_saying(l, VERDICT_NOT_ALLOWED, "not-allowed", reply->sentence);
         }
         if (reply->outcome < 0)

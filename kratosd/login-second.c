@@ -170,8 +170,8 @@ static void fetch_offer(login *l)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-timeout");
         r = unseal(l->owner->sealer, l->row.token, l->row.token_size, &token);
         if (r == 0)
-                r = kratos_begin_second(
-                        l->owner->kratos, token, (uint64_t)left, on_offer, l, &l->second.fetch);
+                r = kratos_begin_second(l->owner->kratos, token, session_row_is_borrowed(&l->row),
+                        (uint64_t)left, on_offer, l, &l->second.fetch);
         if (r < 0)
                 return login_refuse_start(l, r);
         l->state = LOGIN_FETCHING;
@@ -271,6 +271,9 @@ static void judge(login *l, const kratos_login_reply *reply)
                 return login_refuse(l, VERDICT_NOT_ALLOWED, "session-inactive");
         if (session->inactive_identity)
                 return login_refuse(l, VERDICT_DISABLED, "identity-inactive");
+        /* One that is renewed may have the higher level from before (rule 33). */
+        if (session_row_is_borrowed(&l->row) && session->verified != KRATOS_AAL2)
+                return login_refuse(l, VERDICT_NOT_ALLOWED, reason);
         if (session->aal != KRATOS_AAL2 || !session->identity[0])
                 return refuse_without_way(l);
         if (l->accepted && strcmp(session->identity, l->row.identity) != 0)

@@ -27,6 +27,7 @@ login *login_free(login *l)
         fetch_leave(l->fetch);
         kratos_cancel(l->post);
         kratos_cancel(l->second.fetch);
+        kratos_cancel(l->renewal.fetch);
         throttle_drop(l->attempt);
         secret_free(l->answer);
         sd_event_source_disable_unref(l->timer);
@@ -69,6 +70,7 @@ void login_finish(login *l)
 {
         l->fetch = fetch_leave(l->fetch);
         l->second.fetch = kratos_cancel(l->second.fetch);
+        l->renewal.fetch = kratos_cancel(l->renewal.fetch);
         l->answer = secret_free(l->answer);
         close_socket(l);
         if (l->has_flow && !l->flow_used)
@@ -194,7 +196,9 @@ int login_submit(login *l, const kratos_flow *flow, kratos_login_done_handler do
                 r = unseal(l->owner->sealer, l->row.token, l->row.token_size, &token);
         else
                 r = config_identifier(kratos_config(l->owner->kratos), l->row.user, &identifier);
-        if (r < 0)
+        if (r >= 0 && !l->live && login_renews(l))
+                r = login_renewed_token(l, &token);
+        if (r < 0 && r != -ESRCH)
                 return r;
         submission = (kratos_submission){
                 .flow = flow,

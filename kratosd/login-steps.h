@@ -1,9 +1,10 @@
 /*
  * The steps of one login, from its beginning to its verdict: what login.c, which owns the table of
  * logins, and the files that drive each of them know of a login. Those are login-steps.c, which has
- * what all steps share; login-first.c, the password or the code in its place; login-second.c, the
- * factor that Kratos or this host wants besides; login-throttle.c, whether an answer may be tried;
- * login-prompts.c, the words; login-verdict.c, the end. A login is freed when it is over.
+ * what all steps share; login-renew.c, whose session it may renew; login-first.c, the password or
+ * the code in its place; login-second.c, the factor that Kratos or this host wants besides;
+ * login-throttle.c, whether an answer may be tried; login-prompts.c, the words; login-verdict.c,
+ * the end. A login is freed when it is over.
  */
 #pragma once
 
@@ -50,6 +51,15 @@ enum login_note {
         NOTE_GONE,      /* the person's way of a moment ago */
 };
 
+/* The open session in which the person sits who logs in, as for sudo: it is renewed, and no other
+ * is made. */
+typedef struct login_renewal {
+        bool wanted;
+        bool gone; /* Kratos knows it no more: a login that makes a session takes its place */
+        char row[ID_LENGTH + 1];
+        kratos_call *fetch;
+} login_renewal;
+
 /* The second factor, once the first is accepted. */
 typedef struct login_second {
         kratos_offer offer;
@@ -90,6 +100,7 @@ typedef struct login {
         int64_t flow_taken;
         fetch *fetch;
         kratos_call *post;
+        login_renewal renewal;
         login_second second;
         secret *answer;
         throttle_try *attempt;           /* let through, and not settled */
@@ -158,7 +169,37 @@ void login_ask(login *l, enum login_question question, enum login_note note, boo
  * second's session, is added. -errno as of kratos_submit. */
 int login_submit(login *l, const kratos_flow *flow, kratos_login_done_handler done);
 
+/* login-renew.c */
+
+/* Finds the open session that the login is to renew, if there is one. */
+void login_seek_session(login *l, uid_t uid);
+
+/* Whether it renews one. */
+bool login_renews(const login *l);
+
+/* Takes a flow for that. -errno where it cannot be begun; -ESRCH: the session has ended here, and
+ * the login renews none any more. */
+int login_fetch_renewal(login *l);
+
+/* The token of the session that is renewed. Likewise. */
+int login_renewed_token(login *l, secret **ret);
+
+/* Whether it is the token of the session that is renewed. */
+bool login_is_renewed_token(login *l, const secret *token);
+
+/* Whether an answer's session is the one that was to be renewed, or else a new one, which Kratos
+ * makes where it knows that no more, or the password was somebody else's. */
+bool login_take_renewed(login *l, const kratos_login *session);
+
+/* Makes of the login's row what is granted: nothing but a loan where it has renewed a session; and
+ * where that was gone, its own session takes that one's place. To be stored as one change with the
+ * grant. -errno. */
+int login_lend_session(login *l, session_row *row);
+
 /* login-first.c */
+
+/* What a fetch has led to: a flow of the stock's, or one that renews. */
+void login_on_flow(login *l, int outcome, const kratos_flow *flow, int64_t begun);
 
 /* Takes a flow from the stock, or waits for one that is under way, or else asks Kratos for one.
  * Where that cannot be begun now, it is tried again with the answer. */

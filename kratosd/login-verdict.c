@@ -90,6 +90,7 @@ void login_refuse_start(login *l, int error)
  * waits for the disk. */
 static int store_grant(login *l, const kratos_login *session, const char **ret_reason)
 {
+        session_row row = l->row;
         logins *all = l->owner;
         int r = store_begin(all->store);
 
@@ -97,12 +98,17 @@ static int store_grant(login *l, const kratos_login *session, const char **ret_r
                 return r;
         if (session)
                 r = account_accept(all->accounts, l->row.user, session, ret_reason);
+        if (r == 0)
+                r = login_lend_session(l, &row);
         if (r == 0 && l->caller.is_program)
-                r = sessions_grant(all->sessions, &l->row, l->id,
-                        kratos_config(all->kratos)->open_timeout_usec);
+                r = sessions_grant(
+                        all->sessions, &row, l->id, kratos_config(all->kratos)->open_timeout_usec);
         if (r == 0)
                 login_settle(l, VERDICT_GRANTED);
-        return store_end(all->store, r);
+        r = store_end(all->store, r);
+        if (r == 0)
+                l->row = row;
+        return r;
 }
 
 void login_grant(login *l, const kratos_login *session)
@@ -126,6 +132,8 @@ void login_grant(login *l, const kratos_login *session)
         l->row_stored = false;
         l->live = false;
         log_event(EVENT_LOGIN_GRANTED, &facts, "granted");
+        if (session_row_is_borrowed(&l->row))
+                log_event(EVENT_SESSION_RENEWED, &facts, l->renewal.gone ? "replaced" : "renewed");
         memcpy(user, l->row.user, sizeof(user));
         memcpy(identity, l->row.identity, sizeof(identity));
         l->words[0] = '\0';

@@ -213,6 +213,7 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
         if (r != 0)
                 return r;
         (void)account_identity(all->accounts, user, &account, l->row.identity);
+        login_seek_session(l, account.uid);
         TAILQ_INSERT_TAIL(&all->list, l, logins);
 
         login_take_flow(l);

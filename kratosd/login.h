@@ -42,10 +42,11 @@ typedef struct login_context {
 
 /* Who calls: a login program, through the interface that is root's alone, or a person, through the
  * one that is everybody's. Root is a person there like any other: it logs nobody else in, and opens
- * no session (rule 38). */
+ * no session (rule 38). Where it runs is said by logind, if at all. */
 typedef struct login_caller {
         uid_t uid;
         bool is_program;
+        session_place place;
 } login_caller;
 
 int logins_new(sd_event *event, accounts *a, sealer *key, kratos *k, revoker *r, sessions *ss,

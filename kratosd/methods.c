@@ -155,9 +155,38 @@ static void with_user(operation *taken, const char *signature, void (*then)(oper
                 then(TAKE_PTR(o));
 }
 
+static void on_place(const session_place *place, void *userdata)
+{
+        operation *o = userdata;
+
+        o->place = NULL;
+        o->caller.place = *place;
+        begin_login_now(o);
+}
+
+/* A login within a session of the same user may renew that (rule 34): only where there is one,
+ * logind is asked. */
+static void find_place(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        bus_process process = { .pid = o->process.pid, .pidfd = TAKE_FD(o->process.pidfd) };
+        const char *user;
+
+        if (sd_bus_message_read(o->message, "s", &user) < 0 ||
+                sd_bus_message_rewind(o->message, true) < 0)
+                return operation_answer(o, VERDICT_INVALID);
+        if (!sessions_may_renew(o->all->sessions, user)) {
+                closep(&process.pidfd);
+                return begin_login_now(TAKE_PTR(o));
+        }
+        if (logind_ask(sd_bus_message_get_bus(o->message), process, on_place, o, &o->place) < 0)
+                return begin_login_now(TAKE_PTR(o));
+        TAKE_PTR(o);
+}
+
 static void run_begin_login(operation *o)
 {
-        with_user(o, "sa{sv}", begin_login_now);
+        with_user(o, "sa{sv}", find_place);
 }
 
 static int make_answer(operation *o, const login_result *result, sd_bus_message **ret)
@@ -300,7 +329,7 @@ static int open_session(operation *o, int *ret_lifeline, sd_bus_message **ret)
         if (r < 0)
                 return r;
         r = sessions_open(o->all->sessions, user, r == 0 ? account.identity : "", login,
-                context.service, id, ret_lifeline);
+                context.service, o->process.pid, id, ret_lifeline);
         if (r != 0)
                 return r;
         r = sd_bus_message_new_method_return(o->message, ret);

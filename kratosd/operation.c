@@ -1,6 +1,7 @@
 #include "operation.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "common/interface.h"
@@ -29,6 +30,8 @@ operation *operation_free(operation *o)
         o->all->count--;
         LIST_REMOVE(o, list);
         sd_bus_slot_unref(o->asking);
+        logind_forget(o->place);
+        closep(&o->process.pidfd);
         lookup_cancel(o->lookup);
         account_check_cancel(o->check);
         sd_bus_message_unref(o->message);
@@ -43,7 +46,7 @@ void operations_forget(operations *all)
         while (o) {
                 operation *next = LIST_NEXT(o, list);
 
-                if (o->asking)
+                if (o->asking || o->place)
                         operation_free(o);
                 o = next;
         }
@@ -95,17 +98,63 @@ static unsigned count_of_sender(const operations *all, const char *sender)
         return count;
 }
 
+static int read_credential(sd_bus_message *m, uid_t *ret_uid, bus_process *ret_process)
+{
+        const char *name;
+        uint32_t number;
+        int r, fd;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r < 0)
+                return r;
+        if (strcmp(name, "UnixUserID") == 0) {
+                r = sd_bus_message_read(m, "v", "u", &number);
+                if (r >= 0)
+                        *ret_uid = number;
+        } else if (strcmp(name, "ProcessID") == 0) {
+                r = sd_bus_message_read(m, "v", "u", &number);
+                if (r >= 0)
+                        ret_process->pid = (pid_t)number;
+        } else if (strcmp(name, "ProcessFD") == 0 && ret_process->pidfd < 0) {
+                r = sd_bus_message_read(m, "v", "h", &fd);
+                if (r >= 0)
+                        ret_process->pidfd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        } else {
+                r = sd_bus_message_skip(m, "v");
+        }
+        return r;
+}
+
+/* The pidfd is the process's where the bus has it: from dbus-daemon 1.15.8 and dbus-broker 30 on.
+ */
+static int read_credentials(sd_bus_message *m, uid_t *ret_uid, bus_process *ret_process)
+{
+        uid_t uid = (uid_t)-1;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = read_credential(m, &uid, ret_process);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        if (r < 0 || uid == (uid_t)-1)
+                return r < 0 ? r : -ENXIO;
+        *ret_uid = uid;
+        return 0;
+}
+
 /* The bus's word on who called. */
 static int on_caller(sd_bus_message *answer, void *userdata, sd_bus_error *error)
 {
         _cleanup_operation_ operation *o = userdata;
         void (*run)(operation * o);
-        uint32_t uid;
+        uid_t uid;
 
         (void)error;
         /* The caller may be gone already, or the bus: then nobody hears the reply. */
         if (sd_bus_message_is_method_error(answer, NULL) ||
-                sd_bus_message_read(answer, "u", &uid) < 0)
+                read_credentials(answer, &uid, &o->process) < 0)
                 return 0;
         o->asking = sd_bus_slot_unref(o->asking);
         o->caller = (login_caller){ .uid = uid, .is_program = o->all->root_only };
@@ -182,9 +231,10 @@ int operation_start(operations *all, sd_bus_message *message, void (*run)(operat
         o->all = all;
         o->message = sd_bus_message_ref(message);
         o->run = run;
+        o->process.pidfd = -1;
         r = sd_bus_call_method_async(sd_bus_message_get_bus(message), &o->asking,
                 "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                "GetConnectionUnixUser", on_caller, o, "s", sd_bus_message_get_sender(message));
+                "GetConnectionCredentials", on_caller, o, "s", sd_bus_message_get_sender(message));
         if (r >= 0)
                 TAKE_PTR(o);
         return 1;

@@ -1,7 +1,8 @@
 /*
  * An operation: one method call from its arrival to its one reply. It belongs to whoever is to go
  * on with it, and replies when it is freed, with a fault if nothing better was said before: so each
- * call is answered exactly once, on every path. Who called is asked of the bus, without waiting.
+ * call is answered exactly once, on every path. Who called is asked of the bus, and in which login
+ * session they are of logind, without waiting.
  */
 #pragma once
 
@@ -12,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/secret.h"
 #include "login.h"
+#include "logind.h"
 #include "session.h"
 
 /* Calls under way, for each face; more are refused at once. */
@@ -38,9 +40,11 @@ typedef struct operations {
 typedef struct operation {
         operations *all;
         sd_bus_message *message;
-        sd_bus_slot *asking;  /* the bus who called */
-        lookup *lookup;       /* waits for a name */
-        account_check *check; /* waits for a verdict */
+        sd_bus_slot *asking;    /* the bus who called */
+        logind_question *place; /* waits for where it runs */
+        bus_process process;    /* that called */
+        lookup *lookup;         /* waits for a name */
+        account_check *check;   /* waits for a verdict */
         login_caller caller;
         void (*run)(struct operation *o);
         void (*then)(struct operation *o); /* what to go on with */
@@ -52,8 +56,8 @@ typedef struct operation {
  * of sd-bus returns. */
 int operation_start(operations *all, sd_bus_message *message, void (*run)(operation *o));
 
-/* Ends the calls of which the bus has not said yet whose they are, before its connection goes: it
- * will not any more. */
+/* Ends the calls of which the bus, or logind over it, has not said yet what they are, before its
+ * connection goes: it will not any more. */
 void operations_forget(operations *all);
 
 operation *operation_free(operation *o);

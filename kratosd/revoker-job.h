@@ -48,6 +48,9 @@ void revoker_end_job(job *j);
 /* Ends it with its row: Kratos has confirmed that the session is over, or has never had it. */
 void revoker_confirmed(job *j);
 
+/* Likewise, for the session is another row's, which this one's login had renewed. */
+void revoker_give_back(job *j);
+
 /* Whether a row has a job already. */
 bool revoker_is_running(const revoker *r, const char *id);
 

@@ -53,6 +53,9 @@ static void on_person_looked(int outcome, const char *session, void *userdata)
                 revoker_end_job(j);
         } else if (outcome == KRATOS_NOT_FOUND) {
                 end_person_job(j, j->deleted || j->row.session[0] || revoker_has_settled(&j->row));
+        } else if (outcome == KRATOS_OK && strcmp(session, j->row.borrowed) == 0) {
+                j->row.session[0] = '\0';
+                end_person_job(j, true);
         } else if (outcome == KRATOS_OK && !j->deleted) {
                 memcpy(j->row.session, session, UUID_LENGTH + 1);
                 if (kratos_delete_session(j->revoker->kratos, j->person, session, on_person_deleted,

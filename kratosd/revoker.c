@@ -100,6 +100,12 @@ void revoker_confirmed(job *j)
         revoker_end_job(j);
 }
 
+void revoker_give_back(job *j)
+{
+        j->row.session[0] = '\0'; /* that goes on: nothing is told of it */
+        revoker_confirmed(j);
+}
+
 /* Nobody's row can be asked about now. Everything else, an answer that does not come included, may
  * be this row's own fault, and must not hold up the others. */
 static bool is_outage(int outcome)
@@ -229,7 +235,9 @@ static void on_admin_found(int outcome, const char *session, void *userdata)
         job *j = userdata;
 
         j->call = NULL;
-        if (outcome == KRATOS_OK) {
+        if (outcome == KRATOS_OK && strcmp(session, j->row.borrowed) == 0) {
+                revoker_give_back(j);
+        } else if (outcome == KRATOS_OK) {
                 memcpy(j->row.session, session, UUID_LENGTH + 1);
                 delete_by_id(j);
         } else if (is_refusal(outcome)) {
@@ -249,6 +257,8 @@ static void step(job *j)
         revoker *r = j->revoker;
         int n = 0;
 
+        if (session_row_is_borrowed(&j->row))
+                return revoker_give_back(j);
         if (j->person)
                 return revoker_ask_person(j);
         if (!j->token && j->row.token_size)
@@ -416,6 +426,10 @@ void revoker_end(revoker *r, session_row *row)
         job *j;
         int n;
 
+        if (session_row_is_borrowed(row)) {
+                (void)store_delete(r->store, row->id); /* or else it is found again */
+                return;
+        }
         row->state = ROW_REVOKING;
         row->due = 0;
         row->has_login = false;

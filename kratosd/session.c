@@ -8,10 +8,15 @@
 
 #include "lifeline.h"
 #include "log.h"
+#include "seal.h"
 #include "store-accounts.h"
 #include "timespan.h"
 #include "verdict.h"
 
+/* logind's session and ours are made by the same run of a PAM stack: no further apart than this,
+ * whatever modules there are between. Further apart, the process is another one with the same
+ * number. */
+#define SAME_STACK_USEC ((int64_t)(300 * USEC_PER_SEC))
 /* How long to wait for a disk that takes nothing. */
 #define STORE_RETRY_USEC (10 * USEC_PER_SEC)
 
@@ -74,7 +79,10 @@ static int end_row(sessions *s, const char *id, const char *reason)
         event_facts facts = {
                 .user = row.user, .service = row.service, .rhost = row.rhost, .session = row.session
         };
-        log_event(EVENT_SESSION_CLOSED, &facts, reason);
+        if (!session_row_is_borrowed(&row))
+                log_event(EVENT_SESSION_CLOSED, &facts, reason);
+        else if (row.state == ROW_OPEN)
+                log_event(EVENT_SESSION_CLOSED, &facts, "borrowed");
         revoker_end(s->revoker, &row);
         return 0;
 }
@@ -332,8 +340,16 @@ static int find_granted(sessions *s, const char *login, session_row *ret)
         return ret->state == ROW_GRANTED && ret->due > boottime_usec() ? 0 : VERDICT_NO_SUCH_LOGIN;
 }
 
+static int64_t monotonic_usec(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (int64_t)ts.tv_sec * (int64_t)USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
 /* Gives a granted row a lifeline, and stores that before anybody is told. */
-static int open_row(sessions *s, session_row *row, int *ret_lifeline)
+static int open_row(sessions *s, session_row *row, pid_t opener, int *ret_lifeline)
 {
         _cleanup_close_ int reader = -1, writer = -1;
         int r;
@@ -344,6 +360,8 @@ static int open_row(sessions *s, session_row *row, int *ret_lifeline)
         row->state = ROW_OPEN;
         row->has_login = false;
         row->due = 0;
+        row->opener = opener;
+        row->opened = monotonic_usec();
         r = store_update(s->store, row);
         if (r == 0)
                 r = watch(s, row->id, TAKE_FD(reader));
@@ -356,7 +374,7 @@ static int open_row(sessions *s, session_row *row, int *ret_lifeline)
 }
 
 int sessions_open(sessions *s, const char *user, const char *identity, const char *login,
-        const char *service, char ret_id[static ID_LENGTH + 1], int *ret_lifeline)
+        const char *service, pid_t opener, char ret_id[static ID_LENGTH + 1], int *ret_lifeline)
 {
         session_row row;
         int r;
@@ -368,7 +386,7 @@ int sessions_open(sessions *s, const char *user, const char *identity, const cha
                 (identity[0] && strcmp(row.identity, identity) != 0))
                 return VERDICT_NO_SUCH_LOGIN;
 
-        r = open_row(s, &row, ret_lifeline);
+        r = open_row(s, &row, opener, ret_lifeline);
         if (r < 0) {
                 log_message(LOG_ERR, "A session of %s cannot be opened: %s", user, strerror(-r));
                 revoker_end(s->revoker, &row);
@@ -377,7 +395,8 @@ int sessions_open(sessions *s, const char *user, const char *identity, const cha
         event_facts facts = {
                 .user = row.user, .service = row.service, .rhost = row.rhost, .session = row.session
         };
-        log_event(EVENT_SESSION_OPENED, &facts, "opened");
+        log_event(EVENT_SESSION_OPENED, &facts,
+                session_row_is_borrowed(&row) ? "borrowed" : "opened");
         memcpy(ret_id, row.id, ID_LENGTH + 1);
         return 0;
 }
@@ -398,4 +417,77 @@ int sessions_cancel(sessions *s, const char *login)
         int r = find_granted(s, login, &row);
 
         return r != 0 ? r : end_row(s, row.id, "cancelled");
+}
+
+bool sessions_may_renew(sessions *s, const char *user)
+{
+        return store_has_open(s->store, user) > 0;
+}
+
+static bool is_of_place(const session_row *row, const session_place *place)
+{
+        int64_t apart = row->opened - place->since;
+
+        return apart > -SAME_STACK_USEC && apart < SAME_STACK_USEC;
+}
+
+int sessions_find_at(sessions *s, const char *user, const session_place *place, session_row *ret)
+{
+        char last[ID_LENGTH + 1] = "";
+        session_row row, found;
+        unsigned n_found = 0;
+        int r;
+
+        while ((r = store_find_opened(s->store, user, place->leader, last, &row)) == 0) {
+                memcpy(last, row.id, sizeof(last));
+                if (!is_of_place(&row, place) || !find(s, row.id))
+                        continue;
+                if (++n_found > 1)
+                        return -ENOENT;
+                found = row;
+        }
+        if (r != -ENOENT || n_found == 0)
+                return r;
+        *ret = found;
+        return 0;
+}
+
+int sessions_find_open(sessions *s, const char *id, session_row *ret)
+{
+        return find(s, id) ? store_find(s->store, id, ret) : -ENOENT;
+}
+
+/* What Kratos does not know any more is revoked all the same: it may have been mistaken. */
+static int end_replaced(sessions *s, const session_row *open)
+{
+        session_row old = *open;
+
+        make_id(old.id);
+        old.state = ROW_REVOKING;
+        old.due = 0;
+        old.posted = boottime_usec();
+        return store_insert(s->store, &old);
+}
+
+int sessions_replace(sessions *s, const char *id, session_row *row)
+{
+        session_row open;
+        int r;
+
+        r = sessions_find_open(s, id, &open);
+        if (r < 0)
+                return r;
+        r = end_replaced(s, &open);
+        if (r < 0)
+                return r;
+        memcpy(open.session, row->session, sizeof(open.session));
+        memcpy(open.identity, row->identity, sizeof(open.identity));
+        memcpy(open.token, row->token, sizeof(open.token));
+        open.token_size = row->token_size;
+        r = store_update(s->store, &open);
+        if (r < 0)
+                return r;
+        memcpy(row->borrowed, row->session, sizeof(row->borrowed));
+        revoker_kick(s->revoker);
+        return 0;
 }

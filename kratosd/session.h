@@ -3,6 +3,9 @@
  * it a session is a row alone; while it is open, it also has a lifeline that is watched; at its end
  * it is handed to the revoker. The table of open sessions is made anew from the store at each
  * start.
+ *
+ * A login that has renewed the Kratos session of one that is open, as sudo's does, becomes a
+ * borrowed session: it is opened and has a lifeline like any other, but its end revokes nothing.
  */
 #pragma once
 
@@ -12,6 +15,15 @@
 #include "store.h"
 
 typedef struct sessions sessions;
+
+/* A login session as logind knows it, and with it all processes in it: whose it is, the process
+ * that leads it, which is the one whose PAM stack made it, and when that was, in microseconds of
+ * CLOCK_MONOTONIC. Without a leader there is none. */
+typedef struct session_place {
+        uid_t uid;
+        pid_t leader;
+        int64_t since;
+} session_place;
 
 int sessions_new(sd_event *event, store *s, revoker *r, sessions **ret);
 /* Ends no session: the lifelines stay, and the next daemon goes on. */
@@ -26,14 +38,29 @@ int sessions_start(sessions *s);
 int sessions_grant(sessions *s, session_row *row, const char *login, uint64_t usec);
 
 /* Opens a session, once, for the user and service for which its login was granted, and for the
- * identity to which the user's name belongs now, where that is known (not ""): its row's id, and
- * the lifeline's write end, which the caller owns. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_UNAVAILABLE:
- * it could not be opened, and is to be revoked; -errno. */
+ * identity to which the user's name belongs now, where that is known (not ""), by a process (0
+ * where that is not known): its row's id, and the lifeline's write end, which the caller owns. 0;
+ * VERDICT_NO_SUCH_LOGIN; VERDICT_UNAVAILABLE: it could not be opened, and is to be revoked; -errno.
+ */
 int sessions_open(sessions *s, const char *user, const char *identity, const char *login,
-        const char *service, char ret_id[static ID_LENGTH + 1], int *ret_lifeline);
+        const char *service, pid_t opener, char ret_id[static ID_LENGTH + 1], int *ret_lifeline);
 
 /* Ends an open session, because PAM closes it. 0; VERDICT_NO_SUCH_LOGIN. */
 int sessions_close(sessions *s, const char *id);
 
 /* Ends a session that was granted and will not be opened. 0; VERDICT_NO_SUCH_LOGIN; -errno. */
 int sessions_cancel(sessions *s, const char *login);
+
+/* Whether a user has an open session that a later login could renew. */
+bool sessions_may_renew(sessions *s, const char *user);
+
+/* Finds the open session of a user that belongs to a place: it was opened by the place's leader, in
+ * the same PAM stack. -ENOENT where there is none, or it is not sure which. */
+int sessions_find_at(sessions *s, const char *user, const session_place *place, session_row *ret);
+
+/* The row of an open session. -ENOENT where it has ended. */
+int sessions_find_open(sessions *s, const char *id, session_row *ret);
+
+/* Puts the Kratos session of a row in the place of that of an open session, which Kratos knows no
+ * more; the row becomes a borrowed one. -ENOENT where that session has ended. */
+int sessions_replace(sessions *s, const char *id, session_row *row);

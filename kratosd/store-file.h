@@ -10,7 +10,7 @@
 
 #include "store.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 enum statement {
         /* sessions */
@@ -19,6 +19,8 @@ enum statement {
         DELETE,
         FIND,
         FIND_LOGIN,
+        HAS_OPEN,
+        FIND_OPENED,
         FIND_DUE,
         FIND_WAITING,
         FORGET_WAITING,

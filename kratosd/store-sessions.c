@@ -19,6 +19,9 @@ static void bind_row(sqlite3_stmt *statement, const session_row *row)
         sqlite3_bind_int64(statement, 10, row->posted);
         sqlite3_bind_int64(statement, 11, row->due);
         sqlite3_bind_int(statement, 12, row->attempts);
+        sqlite3_bind_int(statement, 13, row->opener);
+        sqlite3_bind_int64(statement, 14, row->opened);
+        store_bind(statement, 15, row->borrowed);
 }
 
 static int put(store *s, enum statement which, const session_row *row)
@@ -29,8 +32,8 @@ static int put(store *s, enum statement which, const session_row *row)
         if (r < 0)
                 return r;
         bind_row(statement, row);
-        store_bind(statement, 13, s->machine);
-        store_bind(statement, 14, s->boot);
+        store_bind(statement, 16, s->machine);
+        store_bind(statement, 17, s->boot);
         return store_run(s, statement);
 }
 
@@ -82,6 +85,9 @@ static void read_row(sqlite3_stmt *statement, session_row *ret)
         ret->posted = sqlite3_column_int64(statement, 9);
         ret->due = sqlite3_column_int64(statement, 10);
         ret->attempts = sqlite3_column_int(statement, 11);
+        ret->opener = sqlite3_column_int(statement, 12);
+        ret->opened = sqlite3_column_int64(statement, 13);
+        store_column(statement, 14, ret->borrowed, sizeof(ret->borrowed));
 }
 
 /* Runs a prepared query whose parameters are bound, for its first row. */
@@ -127,6 +133,33 @@ int store_find_due(store *s, enum row_state state, unsigned skip, session_row *r
                 return r;
         sqlite3_bind_int(statement, 1, state);
         sqlite3_bind_int(statement, 2, (int)skip);
+        return query_row(s, statement, ret);
+}
+
+int store_has_open(store *s, const char *user)
+{
+        sqlite3_stmt *statement;
+        int r = store_statement(s, HAS_OPEN, &statement);
+
+        if (r < 0)
+                return r;
+        store_bind(statement, 1, user);
+        r = store_first(s, statement);
+        if (r == 0)
+                store_done(statement);
+        return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+int store_find_opened(store *s, const char *user, pid_t opener, const char *after, session_row *ret)
+{
+        sqlite3_stmt *statement;
+        int r = store_statement(s, FIND_OPENED, &statement);
+
+        if (r < 0)
+                return r;
+        store_bind(statement, 1, user);
+        sqlite3_bind_int(statement, 2, opener);
+        store_bind(statement, 3, after);
         return query_row(s, statement, ret);
 }
 

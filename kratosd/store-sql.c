@@ -2,7 +2,7 @@
 
 #define COLUMNS                                                                                    \
         "id, state, user, service, rhost, identity, session, token, login_hash, posted, due, "     \
-        "attempts"
+        "attempts, opener, opened, borrowed"
 
 #define ACCOUNT_COLUMNS "identity, name, uid, gid, refused, document"
 /* With what Kratos last said of it, in the same read: NULL where that is not known. */
@@ -38,21 +38,32 @@ const char *const store_migrations[SCHEMA_VERSION] = {
         " slot INTEGER NOT NULL, count INTEGER NOT NULL, at INTEGER NOT NULL,"
         " PRIMARY KEY (kind, user, place, slot)) WITHOUT ROWID;"
         "CREATE INDEX throttle_at ON throttle (kind, at);",
+        /* 3: sessions of which nobody knew who had opened them */
+        "ALTER TABLE session ADD COLUMN opener INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE session ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE session ADD COLUMN borrowed TEXT NOT NULL DEFAULT '';"
+        "CREATE INDEX session_user ON session (user) WHERE state = 3;",
 };
 
 const char *const store_sql[STATEMENTS] = {
         [INSERT] = "INSERT INTO session (" COLUMNS ", machine, boot)"
-                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                   " ?15, ?16, ?17)",
         /* A file that was set aside has lost the row: then it is put into the new one. */
         [UPDATE] =
                 "INSERT INTO session (" COLUMNS ", machine, boot)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                " ?15, ?16, ?17)"
                 " ON CONFLICT (id) DO UPDATE SET state = ?2, user = ?3, service = ?4, rhost = ?5,"
                 " identity = ?6, session = ?7, token = ?8, login_hash = ?9, posted = ?10,"
-                " due = ?11, attempts = ?12",
+                " due = ?11, attempts = ?12, opener = ?13, opened = ?14, borrowed = ?15",
         [DELETE] = "DELETE FROM session WHERE id = ?1",
         [FIND] = "SELECT " COLUMNS " FROM session WHERE id = ?1",
         [FIND_LOGIN] = "SELECT " COLUMNS " FROM session WHERE login_hash = ?1",
+        [HAS_OPEN] = "SELECT 1 FROM session WHERE state = 3 AND user = ?1 AND opener <> 0"
+                     " AND borrowed = '' LIMIT 1",
+        [FIND_OPENED] = "SELECT " COLUMNS " FROM session WHERE state = 3 AND user = ?1"
+                        " AND opener = ?2 AND borrowed = '' AND id > ?3 ORDER BY id LIMIT 1",
         [FIND_DUE] =
                 "SELECT " COLUMNS " FROM session WHERE state = ?1 ORDER BY due LIMIT 1 OFFSET ?2",
         [FIND_WAITING] =

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
 
 #include "common/cleanup.h"
 #include "common/interface.h"
@@ -49,7 +51,18 @@ typedef struct session_row {
         int64_t posted; /* at the latest; 0 for an earlier boot */
         int64_t due;    /* ROW_GRANTED: when it expires; ROW_REVOKING: when to try next */
         int attempts;
+        pid_t opener;   /* ROW_OPEN: the process that opened it; 0 where that is not known */
+        int64_t opened; /* and when, microseconds of CLOCK_MONOTONIC, as logind counts */
+        /* Kratos's id of another row's session that this one's login renews, or "". That is never
+         * revoked for this row's sake. */
+        char borrowed[UUID_LENGTH + 1];
 } session_row;
+
+/* Whether a row stands for another row's session, and so for nothing that is to be revoked. */
+static inline bool session_row_is_borrowed(const session_row *row)
+{
+        return row->borrowed[0] && strcmp(row->session, row->borrowed) == 0;
+}
 
 /* Never due by itself: it waits for the person's next login. */
 #define DUE_NEVER INT64_MAX
@@ -72,6 +85,13 @@ int store_delete(store *s, const char *id);
 /* -ENOENT where there is none. */
 int store_find(store *s, const char *id, session_row *ret);
 int store_find_login(store *s, const unsigned char hash[static LOGIN_HASH_SIZE], session_row *ret);
+
+/* Whether a user has a session of its own that is open, and whose opener is known. -errno. */
+int store_has_open(store *s, const char *user);
+
+/* The next such session that a process has opened, by its id, after one ("": the first). */
+int store_find_opened(
+        store *s, const char *user, pid_t opener, const char *after, session_row *ret);
 
 /* The first row of a state by its due time, after skip others: to look at the few that come next.
  */

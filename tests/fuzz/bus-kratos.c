@@ -286,11 +286,19 @@ int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_fl
         return 0;
 }
 
-int kratos_begin_second(kratos *k, const secret *token, uint64_t deadline_usec,
+int kratos_begin_renewal(kratos *k, const secret *token, uint64_t deadline_usec,
+        kratos_flow_done done, void *userdata, kratos_call **ret)
+{
+        (void)token;
+        return kratos_begin_login(k, true, deadline_usec, done, userdata, ret);
+}
+
+int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
         kratos_offer_done done, void *userdata, kratos_call **ret)
 {
         (void)k;
         (void)deadline_usec;
+        require(!anew);
         require(strncmp(secret_data(token), TOKEN_PREFIX, strlen(TOKEN_PREFIX)) == 0);
         if (take(32) == 31)
                 return -EBUSY;

@@ -227,7 +227,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
 }
 
 /* The bus driver, asked who called: it is always the last call of all. */
-static int method_unix_user(sd_bus_message *m, void *userdata, sd_bus_error *error)
+static int method_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         uid_t caller = calls[n_calls - 1].caller;
 
@@ -235,13 +235,14 @@ static int method_unix_user(sd_bus_message *m, void *userdata, sd_bus_error *err
         (void)error;
         if (caller == (uid_t)-1)
                 return sd_bus_reply_method_errorf(m, DRIVER ".Error.NameHasNoOwner", "gone");
-        return sd_bus_reply_method_return(m, "u", (uint32_t)caller);
+        return sd_bus_reply_method_return(
+                m, "a{sv}", 2, "UnixUserID", "u", (uint32_t)caller, "ProcessID", "u", 1U);
 }
 
 static const sd_bus_vtable driver_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD(
-                "GetConnectionUnixUser", "s", "u", method_unix_user, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetConnectionCredentials", "s", "a{sv}", method_credentials,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
 

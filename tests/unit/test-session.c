@@ -24,10 +24,13 @@
 #define WORLD "/run/world"
 #define ONE "0123456789abcdef0123456789abcde1"
 #define LOGIN "0123456789abcdef0123456789abcdef"
+#define OPENER 4711
+#define KRATOS_SESSION "11111111-2222-4333-8444-555555555555"
 #define HOUR_USEC (3600 * USEC_PER_SEC)
 
 static session_row stored;
 static unsigned failures; /* of the next reads */
+static session_row inserted;
 static unsigned ended, begun, committed, updates_outside;
 
 int64_t boottime_usec(void)
@@ -86,6 +89,26 @@ int store_update(store *s, const session_row *row)
         return 0;
 }
 
+int store_insert(store *s, const session_row *row)
+{
+        (void)s;
+        inserted = *row;
+        return 0;
+}
+
+int store_has_open(store *s, const char *user)
+{
+        (void)s;
+        return strcmp(stored.user, user) == 0;
+}
+
+int store_find_opened(store *s, const char *user, pid_t opener, const char *after, session_row *ret)
+{
+        (void)s;
+        return read_stored(
+                strcmp(stored.user, user) == 0 && stored.opener == opener && !*after, ret);
+}
+
 int store_begin(store *s)
 {
         (void)s;
@@ -107,6 +130,11 @@ void revoker_end(revoker *r, session_row *row)
         updates_outside += begun == committed;
         row->state = ROW_REVOKING;
         stored = *row;
+}
+
+void revoker_kick(revoker *r)
+{
+        (void)r;
 }
 
 void log_event(enum event which, const event_facts *facts, const char *reason)
@@ -169,7 +197,8 @@ static int open_one(scene *s)
         int lifeline = -1;
 
         assert_int_equal(sessions_grant(s->sessions, &stored, LOGIN, HOUR_USEC), 0);
-        assert_int_equal(sessions_open(s->sessions, "alice", "", LOGIN, "", id, &lifeline), 0);
+        assert_int_equal(
+                sessions_open(s->sessions, "alice", "", LOGIN, "", OPENER, id, &lifeline), 0);
         assert_string_equal(id, ONE);
         assert_int_equal(stored.state, ROW_OPEN);
         return lifeline;
@@ -222,6 +251,59 @@ static void test_the_dead_are_ended_as_one_change(void **state)
         assert_int_equal(updates_outside, 0);
 }
 
+static session_place place_of(int64_t apart)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (session_place){ .leader = OPENER,
+                .since = (int64_t)(ts.tv_sec * (int64_t)USEC_PER_SEC) + apart };
+}
+
+/* The number of a process says who it is only for a while. */
+static void test_rule_34_the_session_that_the_leader_opened_then(void **state)
+{
+        scene *s = *state;
+        int lifeline = open_one(s);
+        session_place place = place_of(0), before = place_of(-(int64_t)(301 * USEC_PER_SEC));
+        session_place after = place_of((int64_t)(301 * USEC_PER_SEC)), other = place;
+        session_row found;
+
+        other.leader = OPENER + 1;
+        assert_int_equal(sessions_find_at(s->sessions, "alice", &place, &found), 0);
+        assert_string_equal(found.id, ONE);
+        assert_int_equal(sessions_find_at(s->sessions, "bob", &place, &found), -ENOENT);
+        assert_int_equal(sessions_find_at(s->sessions, "alice", &other, &found), -ENOENT);
+        assert_int_equal(sessions_find_at(s->sessions, "alice", &before, &found), -ENOENT);
+        assert_int_equal(sessions_find_at(s->sessions, "alice", &after, &found), -ENOENT);
+        close(lifeline);
+        run(s);
+        stored.state = ROW_OPEN; /* as far as the store knows */
+        assert_int_equal(sessions_find_at(s->sessions, "alice", &place, &found), -ENOENT);
+}
+
+static void test_another_session_takes_the_place_of_one_that_is_gone(void **state)
+{
+        scene *s = *state;
+        session_row row = { .id = LOGIN, .session = KRATOS_SESSION, .token_size = 3 };
+        int lifeline = open_one(s);
+
+        memcpy(stored.session, "old", 4);
+        assert_int_equal(sessions_replace(s->sessions, ONE, &row), 0);
+        assert_string_equal(inserted.session, "old");
+        assert_int_equal(inserted.state, ROW_REVOKING);
+        assert_string_not_equal(inserted.id, ONE);
+        assert_string_equal(stored.session, KRATOS_SESSION);
+        assert_int_equal(stored.state, ROW_OPEN);
+        assert_int_equal(stored.token_size, 3);
+        assert_true(session_row_is_borrowed(&row));
+        close(lifeline);
+        run(s);
+        row.borrowed[0] = '\0';
+        assert_int_equal(sessions_replace(s->sessions, ONE, &row), -ENOENT);
+        assert_false(session_row_is_borrowed(&row));
+}
+
 static int keep_none(const char *id, void *userdata)
 {
         (void)id;
@@ -246,6 +328,8 @@ int main(void)
                 TEST(test_a_logout_while_the_store_cannot_be_read),
                 TEST(test_a_grant_expires_while_the_store_cannot_be_read),
                 TEST(test_the_dead_are_ended_as_one_change),
+                TEST(test_rule_34_the_session_that_the_leader_opened_then),
+                TEST(test_another_session_takes_the_place_of_one_that_is_gone),
         };
 
         if (access(WORLD, F_OK) < 0) {

@@ -440,7 +440,9 @@ static void test_migration_from_version_1(void **state)
         /* With a session in it, by the same machine and boot. */
         alter("DROP TABLE account; DROP TABLE number; DROP TABLE membership; DROP TABLE standing;"
               "DROP TABLE throttle; "
-              "DROP INDEX session_identity; PRAGMA user_version = 1");
+              "DROP INDEX session_identity; DROP INDEX session_user;"
+              "ALTER TABLE session DROP COLUMN opener; ALTER TABLE session DROP COLUMN opened;"
+              "ALTER TABLE session DROP COLUMN borrowed; PRAGMA user_version = 1");
         s = open_store();
         assert_string_equal(said, "");
         assert_int_equal(store_find_pin(s, "alice", identity), 0);
@@ -449,6 +451,8 @@ static void test_migration_from_version_1(void **state)
         assert_string_equal(row.user, "alice");
         assert_int_equal(row.state, ROW_OPEN);
         assert_int_equal(row.token_size, 18);
+        assert_int_equal(row.opener, 0);
+        assert_string_equal(row.borrowed, "");
         assert_memory_equal(row.token, TOKEN_BYTES, 18);
         assert_int_equal(store_each_id(s, ROW_OPEN, count_row, &count), 0);
         assert_int_equal(count, 1);
@@ -493,7 +497,7 @@ static void test_newer_version_is_refused(void **state)
         assert_int_equal(store_find_account(s, "alice", &row), -EPROTONOSUPPORT);
         assert_int_equal(store_begin(s), -EPROTONOSUPPORT);
         store_free(s);
-        alter("PRAGMA user_version = 3");
+        alter("PRAGMA user_version = 4");
         s = open_store();
         check_found(s, UUID, "alice", UID);
         store_free(s);

@@ -17,6 +17,9 @@ static void assert_same(const session_row *a, const session_row *b)
         assert_int_equal(a->posted, b->posted);
         assert_int_equal(a->due, b->due);
         assert_int_equal(a->attempts, b->attempts);
+        assert_int_equal(a->opener, b->opener);
+        assert_int_equal(a->opened, b->opened);
+        assert_string_equal(a->borrowed, b->borrowed);
 }
 
 static void test_rows(void **state)
@@ -37,6 +40,9 @@ static void test_rows(void **state)
         row.token_size = TOKEN_SEALED_MAX;
         memset(row.token, 0, sizeof(row.token));
         row.due = INT64_MAX;
+        row.opener = INT32_MAX;
+        row.opened = INT64_MAX;
+        memcpy(row.borrowed, UUID, sizeof(row.borrowed));
         row.posted = -1;
         row.rhost[0] = row.session[0] = '\0';
         assert_int_equal(store_update(s, &row), 0);
@@ -130,6 +136,44 @@ static void test_find_waiting_and_requeue(void **state)
         assert_int_equal(found.due, 0);
         assert_int_equal(store_find(s, ID("1"), &found), 0);
         assert_true(found.due == DUE_NEVER);
+}
+
+static void insert_opened(store *s, const char *id, const char *user, pid_t opener)
+{
+        session_row row = row_of(id, ROW_OPEN, 0);
+
+        snprintf(row.user, sizeof(row.user), "%s", user);
+        row.opener = opener;
+        assert_int_equal(store_insert(s, &row), 0);
+}
+
+static void test_rule_34_sessions_by_their_opener(void **state)
+{
+        _cleanup_(store_freep) store *s = open_store();
+        session_row borrowed = row_of(ID("5"), ROW_OPEN, 0), found;
+
+        (void)state;
+        insert(s, ID("0"), ROW_OPEN, 0); /* of before openers were known */
+        insert(s, ID("1"), ROW_REVOKING, 0);
+        borrowed.opener = 7;
+        memcpy(borrowed.borrowed, UUID, sizeof(borrowed.borrowed));
+        assert_int_equal(store_insert(s, &borrowed), 0);
+        assert_int_equal(store_has_open(s, "alice"), 0);
+        assert_int_equal(store_find_opened(s, "alice", 7, "", &found), -ENOENT);
+
+        insert_opened(s, ID("2"), "alice", 7);
+        insert_opened(s, ID("3"), "alice", 7);
+        insert_opened(s, ID("4"), "bob", 8);
+        assert_int_equal(store_has_open(s, "alice"), 1);
+        assert_int_equal(store_has_open(s, "bob"), 1);
+        assert_int_equal(store_has_open(s, "carol"), 0);
+        assert_int_equal(store_find_opened(s, "alice", 7, "", &found), 0);
+        assert_string_equal(found.id, ID("2"));
+        assert_int_equal(store_find_opened(s, "alice", 7, ID("2"), &found), 0);
+        assert_string_equal(found.id, ID("3"));
+        assert_int_equal(store_find_opened(s, "alice", 7, ID("3"), &found), -ENOENT);
+        assert_int_equal(store_find_opened(s, "alice", 8, "", &found), -ENOENT);
+        assert_int_equal(store_find_opened(s, "bob", 7, "", &found), -ENOENT);
 }
 
 static int count_until(const char *id, void *userdata)
@@ -236,6 +280,7 @@ int main(void)
                 TEST(test_find_login),
                 TEST(test_find_due),
                 TEST(test_find_waiting_and_requeue),
+                TEST(test_rule_34_sessions_by_their_opener),
                 TEST(test_each_id),
                 TEST(test_abandon_posted),
                 TEST(test_pins),
