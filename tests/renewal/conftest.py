@@ -12,21 +12,12 @@ for _folder in "login", "programs", "factors":
 
 from calling import Caller, start  # noqa: E402
 from faultserver import FaultServer  # noqa: E402
-from sitting import Logind  # noqa: E402
-from world.bus import Bus  # noqa: E402
+from sitting import Seat  # noqa: E402
 from world.daemon import Daemon  # noqa: E402
-from world.kratos import Kratos  # noqa: E402
+from world.kratos import Identity, Kratos  # noqa: E402
+from world.logind import Logind  # noqa: E402
 
 PROXY_PORT = 435
-
-
-@pytest.fixture
-def logind(bus: Bus) -> Iterator[Logind]:
-    """logind, running, which knows of no session yet."""
-    server = Logind()
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture
@@ -63,3 +54,10 @@ def caller() -> Iterator[Callable[..., Caller]]:
 def root(caller: Callable[..., Caller]) -> Caller:
     """Root on the bus, as login programs are."""
     return caller()
+
+
+@pytest.fixture
+def seat(
+    daemon: Daemon, logind: Logind, alice: Identity, kratos: Kratos, caller: Callable[..., Caller]
+) -> Seat:
+    return Seat(logind, caller(), caller(), alice)

@@ -1,77 +1,37 @@
-"""People who sit in a login session, as logind knows it: the stand-in for logind, and what is left at
-Kratos of what they do there."""
+"""People who sit in a login session, and what is left at Kratos of what they do there."""
 
-import os
-import pwd
-import subprocess
-import time
-from pathlib import Path
 from typing import Any
 
+from calling import SEALED, USER, Caller
 from world.kratos import Identity, Kratos
-from world.paths import WORLD
-from world.processes import Service, wait_until
+from world.logind import Logind
 
-SOURCE = Path(__file__).resolve().parent / "logind.c"
-PROGRAM = WORLD / "logind"
-SCRIPT = WORLD / "logind.script"
-NAME = "org.freedesktop.login1"
-
-# What kratosd grants logind, and some time for a busy machine.
-WAITED_FOR_SEC = 0.5
+# Half a second is what kratosd grants logind; the rest is for a busy machine.
 NOT_WAITED_FOR_SEC = 1.5
 
 Json = Any
 
 
-def _names() -> str:
-    return subprocess.run(
-        ["busctl", "list", "--acquired", "--no-legend"], capture_output=True, text=True, check=True
-    ).stdout
+class Seat:
+    """Alice's login session, which the caller `door` has opened, as sshd does, and a sudo in it, which is
+    the caller `inside`."""
+
+    def __init__(self, logind: Logind, door: Caller, inside: Caller, alice: Identity) -> None:
+        self.door, self.inside, self.alice = door, inside, alice
+        self.session = door.open("alice", door.login("alice", alice.password))
+        logind.place(inside.process.pid, "alice", leader=door.process.pid)
+
+    def login(self, password: str = "", **context: str) -> str:
+        return self.inside.login("alice", password or self.alice.password, **context)
 
 
-class Logind(Service):
-    """Answers as it is told, of processes that were said to be in a session."""
-
-    def __init__(self) -> None:
-        super().__init__("logind")
-        self.lines: list[str] = []
-        flags = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]
-        subprocess.run(["cc", *flags, "-o", PROGRAM, SOURCE, "-lsystemd"], check=True)
-        self._write()
-
-    def start(self) -> None:
-        self.spawn([str(PROGRAM), str(SCRIPT)], env={})
-        wait_until(lambda: NAME in _names(), "logind is on the bus")
-
-    def _write(self) -> None:
-        new = SCRIPT.with_suffix(".new")
-        new.write_text("".join(line + "\n" for line in self.lines))
-        os.replace(new, SCRIPT)
-
-    def place(
-        self,
-        pid: int,
-        user: str,
-        *,
-        leader: int | None = None,
-        since: float = 0.0,
-        state: str = "active",
-    ) -> None:
-        """A process, with those below it, is in a session of a user that a leader, or else the process
-        itself, has made now, or so many seconds from now."""
-        uid = pwd.getpwnam(user).pw_uid
-        usec = int((time.clock_gettime(time.CLOCK_MONOTONIC) + since) * 1e6)
-        self.lines.append(f"{pid} {leader or pid} {uid} {usec} {state}")
-        self._write()
-
-    def forget(self) -> None:
-        self.lines = []
-        self._write()
-
-    def misbehave(self, how: str) -> None:
-        self.lines.insert(0, how)
-        self._write()
+def say(caller: Caller, login: str, answer: str) -> str:
+    """Answers a question. Returns the next one, or "" where the login was granted."""
+    if caller.to == USER:
+        state, prompt = caller.call("Answer", login, written=answer.encode().hex(), signature="s")
+    else:
+        state, prompt = caller.call("Answer", login, secret=answer.encode().hex(), seals=SEALED)
+    return prompt["text"] if state == "prompt" else ""
 
 
 def told(session: Json) -> tuple[str, str]:

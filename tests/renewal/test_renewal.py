@@ -8,33 +8,14 @@ import pytest
 from calling import Caller, refusal, slow_refusal, start, wait_for_names
 from faultserver import FaultServer, faults
 from logging_in import nothing_left, rows
-from sitting import NOT_WAITED_FOR_SEC, Logind, only, told
+from sitting import NOT_WAITED_FOR_SEC, Seat, only, told
 from world.daemon import Daemon
 from world.journal import Journal
 from world.kratos import Identity, Kratos
+from world.logind import Logind
 from world.processes import wait_until
 
-pytestmark = pytest.mark.sanitized
-
-
-class Seat:
-    """Alice's login session, which the caller `door` has opened, as sshd does, and a sudo in it, which is
-    the caller `inside`."""
-
-    def __init__(self, logind: Logind, door: Caller, inside: Caller, alice: Identity) -> None:
-        self.door, self.inside, self.alice = door, inside, alice
-        self.session = door.open("alice", door.login("alice", alice.password))
-        logind.place(inside.process.pid, "alice", leader=door.process.pid)
-
-    def login(self, password: str = "", **context: str) -> str:
-        return self.inside.login("alice", password or self.alice.password, **context)
-
-
-@pytest.fixture
-def seat(
-    daemon: Daemon, logind: Logind, alice: Identity, kratos: Kratos, caller: Callable[..., Caller]
-) -> Seat:
-    return Seat(logind, caller(), caller(), alice)
+# pytestmark = pytest.mark.sanitized
 
 
 def makes_another(kratos: Kratos, seat: Seat, session: dict, inside: Caller | None = None) -> None:

@@ -22,6 +22,7 @@ from world.bus import Bus
 from world.daemon import Daemon
 from world.journal import Journal
 from world.kratos import Identity, Kratos
+from world.logind import Logind
 from world.pam import Gate
 from world.paths import LOGS, build
 from world.postgres import Postgres
@@ -173,6 +174,15 @@ def bus(_bus: Bus, _software: None) -> Bus:
     if not _bus.running:
         _bus.start()
     return _bus
+
+
+@pytest.fixture
+def logind(bus: Bus) -> Iterator[Logind]:
+    """What stands in for logind, running; it knows of no session yet."""
+    server = Logind()
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture(scope="session")
