@@ -227,7 +227,7 @@ static void answer_submission(const kratos_call *c)
 
 static void answer_offer_request(const kratos_call *c)
 {
-        kratos_offer offer = { .flow = { UUID },
+        kratos_offer offer = { .flow = { .id = UUID },
                 .totp = c->flags & 1,
                 .lookup_secret = c->flags & 2,
                 .security_key = (c->flags & 12) == 12,
@@ -247,7 +247,7 @@ static void answer_offer_request(const kratos_call *c)
 
 static int on_turn(sd_event_source *source, void *userdata)
 {
-        static const kratos_flow flow = { UUID };
+        static const kratos_flow flow = { .id = UUID };
         kratos_call *c = userdata;
 
         (void)source;

@@ -408,6 +408,11 @@ void revoker_end(revoker *r, session_row *row)
         (void)store_delete(NULL, row->id);
 }
 
+void revoker_kick(revoker *r)
+{
+        (void)r;
+}
+
 void revoker_use_token(revoker *r, const char *user, const char *identity, const secret *token)
 {
         (void)r;

@@ -19,7 +19,7 @@ static void require(bool truth)
 
 static void try_flow(const char *body, size_t size)
 {
-        kratos_flow flow = { "untouched" };
+        kratos_flow flow = { .id = "untouched" };
         int r = answer_flow(body, size, &flow);
 
         require(r == KRATOS_OK || r == KRATOS_BAD_ANSWER);

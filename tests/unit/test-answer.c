@@ -24,7 +24,7 @@ static int read_login(const char *from, const char *to, kratos_login *ret)
 static void test_flow(void **state)
 {
         static const char body[] = FLOW_WITH("[" NODE "]", "null");
-        kratos_flow flow = { "" };
+        kratos_flow flow = { .id = "" };
 
         (void)state;
         assert_int_equal(answer_flow(body, strlen(body), &flow), KRATOS_OK);
@@ -45,7 +45,7 @@ static void test_flow_that_is_none(void **state)
                 "\xef\xbb\xbf{\"id\":\"" FLOW "\"}", "{\"id\":\"" FLOW "\",\"x\":\"\xff\"}",
                 "{\"id\":\"" FLOW "\",\"x\":NaN", "{\"flow\":{\"id\":\"" FLOW "\"}}",
                 "<html><body>Sorry</body></html>" };
-        kratos_flow flow = { "untouched" };
+        kratos_flow flow = { .id = "untouched" };
 
         (void)state;
         for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {

@@ -39,7 +39,7 @@ static void expect(flows *f, const char *id, int64_t taken)
 
 static void expect_none(flows *f)
 {
-        kratos_flow flow = { "untouched" };
+        kratos_flow flow = { .id = "untouched" };
         int64_t when = 42;
 
         assert_false(flows_take(f, &flow, &when));
