@@ -228,7 +228,7 @@ class TestJournal:
         names = "REASON", "USER", "SERVICE", "RHOST", "SESSION"
         return {name.lower(): entry[f"KRATOSD_{name}"] for name in names}
 
-    def test_the_six_events(
+    def test_the_events_of_a_login(
         self,
         proxy: FaultServer,
         stopped_daemon: Daemon,
@@ -237,7 +237,8 @@ class TestJournal:
         journal: Journal,
         root: Caller,
     ) -> None:
-        """Each with its MESSAGE_ID, its priority, and what happened to whom."""
+        """Each with its MESSAGE_ID, its priority, and what happened to whom. session-renewed is no login's
+        of its own: tests/renewal."""
         stopped_daemon.configure(Kratos={"AdminURL": None})
         start(stopped_daemon)
         assert slow_refusal(root.login, "alice", "wrong", **self.CONTEXT) == "BadCredentials"
@@ -249,7 +250,7 @@ class TestJournal:
 
         entries = [entry for entry in journal.entries() if entry["KRATOSD_EVENT"]]
         documented = documented_events()
-        assert len(documented) == 6
+        assert len(documented) == 7
         for entry in entries:
             said = entry["MESSAGE_ID"], entry["PRIORITY"]
             assert said == documented[entry["KRATOSD_EVENT"]], entry["KRATOSD_EVENT"]

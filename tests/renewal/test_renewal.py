@@ -8,6 +8,7 @@ import pytest
 from calling import Caller, refusal, slow_refusal, start, wait_for_names
 from faultserver import FaultServer, faults
 from logging_in import nothing_left, rows
+from test_sessions import documented_events
 from sitting import NOT_WAITED_FOR_SEC, Seat, only, told
 from world.daemon import Daemon
 from world.journal import Journal
@@ -41,9 +42,11 @@ class TestRenewal:
             assert rows() == 1
             assert len(journal.entries(KRATOSD_EVENT="session-renewed")) == count
         assert len(kratos.sessions()) == 1
-        assert {one["KRATOSD_REASON"] for one in journal.entries(KRATOSD_EVENT="session-renewed")} == {
-            "renewed"
-        }
+        message_id, priority = documented_events()["session-renewed"]
+        for one in journal.entries(KRATOSD_EVENT="session-renewed"):
+            assert (one["MESSAGE_ID"], one["PRIORITY"]) == (message_id, priority)
+            assert (one["KRATOSD_REASON"], one["KRATOSD_USER"]) == ("renewed", "alice")
+            assert (one["KRATOSD_SERVICE"], one["KRATOSD_SESSION"]) == ("sudo", before["id"])
         assert not journal.entries(KRATOSD_EVENT="session-closed")
         seat.door.close(seat.session)
         nothing_left(kratos)

@@ -20,7 +20,7 @@ HEADERS = {
     r"curl/.*": {"kratosd/http-request.h", "kratosd/url.c"},
     r"json-c/.*": {"kratosd/json.c", "kratosd/json.h"},
     r"systemd/sd-bus.*": {
-        *(f"kratosd/{part}" for part in ("bus.c", "command.c", "methods.c", "methods.h")),
+        *(f"kratosd/{part}" for part in ("bus.c", "command.c", "logind.c", "methods.c", "methods.h")),
         *(f"kratosd/operation.{suffix}" for suffix in "ch"),
         "pam_kratos/client.c",
         "pam_kratos/connection.c",
@@ -30,7 +30,7 @@ HEADERS = {
 }
 
 UNSAFE = r"\b(strcpy|strcat|sprintf|vsprintf|system|popen|alloca|atoi|gets|strtok|tmpnam|mktemp)\s*\("
-ENDS_A_PROCESS = r"\b(kill|killpg|tgkill|sigqueue|pidfd_\w+|raise)\s*\("
+ENDS_A_PROCESS = r"\b(kill|killpg|tgkill|sigqueue|pidfd_send_signal|raise)\s*\("
 UNSAFE_IN_A_MODULE = r"\b(getenv|secure_getenv|signal|sigaction|umask|setlocale|chdir|setenv|putenv)\s*\("
 
 
