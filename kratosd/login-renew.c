@@ -3,6 +3,10 @@
 
 #include "login-steps.h"
 
+/* Kratos lists every renewal in the session, some 350 bytes of each answer that has it: then a
+ * login that makes a new one takes its place, long before the list is more than we read. */
+#define RENEWALS_MAX 100
+
 bool login_renews(const login *l)
 {
         return l->renewal.wanted && !l->renewal.gone;
@@ -24,6 +28,7 @@ void login_seek_session(login *l, uid_t uid)
         memcpy(l->renewal.row, open.id, sizeof(l->renewal.row));
         memcpy(l->row.borrowed, open.session, sizeof(l->row.borrowed));
         l->renewal.wanted = true;
+        l->renewal.gone = open.renewals >= RENEWALS_MAX;
 }
 
 /* The row is read each time: the session may end while the person types, and another login may
@@ -99,12 +104,15 @@ bool login_take_renewed(login *l, const kratos_login *session)
 
 int login_lend_session(login *l, session_row *row)
 {
+        sessions *all = l->owner->sessions;
         int r = 0;
 
-        if (!session_row_is_borrowed(row)) {
+        if (session_row_is_borrowed(row)) {
+                r = sessions_note_renewal(all, l->renewal.row);
+        } else {
                 row->borrowed[0] = '\0';
                 if (l->renewal.wanted)
-                        r = sessions_replace(l->owner->sessions, l->renewal.row, row);
+                        r = sessions_replace(all, l->renewal.row, row);
         }
         if (session_row_is_borrowed(row)) {
                 explicit_bzero(row->token, sizeof(row->token));

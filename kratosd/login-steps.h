@@ -55,7 +55,7 @@ enum login_note {
  * is made. */
 typedef struct login_renewal {
         bool wanted;
-        bool gone; /* Kratos knows it no more: a login that makes a session takes its place */
+        bool gone; /* Kratos knows it no more, or it is worn: a new session takes its place */
         char row[ID_LENGTH + 1];
         kratos_call *fetch;
 } login_renewal;

@@ -457,6 +457,17 @@ int sessions_find_open(sessions *s, const char *id, session_row *ret)
         return find(s, id) ? store_find(s->store, id, ret) : -ENOENT;
 }
 
+int sessions_note_renewal(sessions *s, const char *id)
+{
+        session_row open;
+        int r = sessions_find_open(s, id, &open);
+
+        if (r < 0)
+                return r;
+        open.renewals++;
+        return store_update(s->store, &open);
+}
+
 /* What Kratos does not know any more is revoked all the same: it may have been mistaken. */
 static int end_replaced(sessions *s, const session_row *open)
 {
@@ -484,6 +495,7 @@ int sessions_replace(sessions *s, const char *id, session_row *row)
         memcpy(open.identity, row->identity, sizeof(open.identity));
         memcpy(open.token, row->token, sizeof(open.token));
         open.token_size = row->token_size;
+        open.renewals = 0;
         r = store_update(s->store, &open);
         if (r < 0)
                 return r;

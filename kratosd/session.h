@@ -58,6 +58,9 @@ bool sessions_may_renew(sessions *s, const char *user);
  * the same PAM stack. -ENOENT where there is none, or it is not sure which. */
 int sessions_find_at(sessions *s, const char *user, const session_place *place, session_row *ret);
 
+/* Counts a renewal of an open session. -ENOENT where it has ended. */
+int sessions_note_renewal(sessions *s, const char *id);
+
 /* The row of an open session. -ENOENT where it has ended. */
 int sessions_find_open(sessions *s, const char *id, session_row *ret);
 

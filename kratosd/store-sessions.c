@@ -22,6 +22,7 @@ static void bind_row(sqlite3_stmt *statement, const session_row *row)
         sqlite3_bind_int(statement, 13, row->opener);
         sqlite3_bind_int64(statement, 14, row->opened);
         store_bind(statement, 15, row->borrowed);
+        sqlite3_bind_int(statement, 16, row->renewals);
 }
 
 static int put(store *s, enum statement which, const session_row *row)
@@ -32,8 +33,8 @@ static int put(store *s, enum statement which, const session_row *row)
         if (r < 0)
                 return r;
         bind_row(statement, row);
-        store_bind(statement, 16, s->machine);
-        store_bind(statement, 17, s->boot);
+        store_bind(statement, 17, s->machine);
+        store_bind(statement, 18, s->boot);
         return store_run(s, statement);
 }
 
@@ -88,6 +89,7 @@ static void read_row(sqlite3_stmt *statement, session_row *ret)
         ret->opener = sqlite3_column_int(statement, 12);
         ret->opened = sqlite3_column_int64(statement, 13);
         store_column(statement, 14, ret->borrowed, sizeof(ret->borrowed));
+        ret->renewals = sqlite3_column_int(statement, 15);
 }
 
 /* Runs a prepared query whose parameters are bound, for its first row. */

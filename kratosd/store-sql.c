@@ -2,7 +2,7 @@
 
 #define COLUMNS                                                                                    \
         "id, state, user, service, rhost, identity, session, token, login_hash, posted, due, "     \
-        "attempts, opener, opened, borrowed"
+        "attempts, opener, opened, borrowed, renewals"
 
 #define ACCOUNT_COLUMNS "identity, name, uid, gid, refused, document"
 /* With what Kratos last said of it, in the same read: NULL where that is not known. */
@@ -42,21 +42,23 @@ const char *const store_migrations[SCHEMA_VERSION] = {
         "ALTER TABLE session ADD COLUMN opener INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE session ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE session ADD COLUMN borrowed TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE session ADD COLUMN renewals INTEGER NOT NULL DEFAULT 0;"
         "CREATE INDEX session_user ON session (user) WHERE state = 3;",
 };
 
 const char *const store_sql[STATEMENTS] = {
         [INSERT] = "INSERT INTO session (" COLUMNS ", machine, boot)"
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-                   " ?15, ?16, ?17)",
+                   " ?15, ?16, ?17, ?18)",
         /* A file that was set aside has lost the row: then it is put into the new one. */
         [UPDATE] =
                 "INSERT INTO session (" COLUMNS ", machine, boot)"
                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-                " ?15, ?16, ?17)"
+                " ?15, ?16, ?17, ?18)"
                 " ON CONFLICT (id) DO UPDATE SET state = ?2, user = ?3, service = ?4, rhost = ?5,"
                 " identity = ?6, session = ?7, token = ?8, login_hash = ?9, posted = ?10,"
-                " due = ?11, attempts = ?12, opener = ?13, opened = ?14, borrowed = ?15",
+                " due = ?11, attempts = ?12, opener = ?13, opened = ?14, borrowed = ?15,"
+                " renewals = ?16",
         [DELETE] = "DELETE FROM session WHERE id = ?1",
         [FIND] = "SELECT " COLUMNS " FROM session WHERE id = ?1",
         [FIND_LOGIN] = "SELECT " COLUMNS " FROM session WHERE login_hash = ?1",

@@ -53,6 +53,7 @@ typedef struct session_row {
         int attempts;
         pid_t opener;   /* ROW_OPEN: the process that opened it; 0 where that is not known */
         int64_t opened; /* and when, microseconds of CLOCK_MONOTONIC, as logind counts */
+        int renewals;   /* of its Kratos session */
         /* Kratos's id of another row's session that this one's login renews, or "". That is never
          * revoked for this row's sake. */
         char borrowed[UUID_LENGTH + 1];

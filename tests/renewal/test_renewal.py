@@ -1,6 +1,8 @@
 """Logins within an open session, on the bus: which of them renew its Kratos session, and that nothing of
 theirs is left."""
 
+import contextlib
+import sqlite3
 import time
 from collections.abc import Callable
 
@@ -14,9 +16,10 @@ from world.daemon import Daemon
 from world.journal import Journal
 from world.kratos import Identity, Kratos
 from world.logind import Logind
+from world.paths import STATE
 from world.processes import wait_until
 
-# pytestmark = pytest.mark.sanitized
+pytestmark = pytest.mark.sanitized
 
 
 def makes_another(kratos: Kratos, seat: Seat, session: dict, inside: Caller | None = None) -> None:
@@ -69,6 +72,26 @@ class TestRenewal:
         seat.inside.cancel(seat.login(service="sudo"))
         assert only(kratos, alice)["id"] == session["id"]
         seat.door.close(seat.session)
+        nothing_left(kratos)
+
+    def test_one_that_is_worn_is_replaced(
+        self, seat: Seat, daemon: Daemon, kratos: Kratos, alice: Identity, journal: Journal
+    ) -> None:
+        """Kratos lists every renewal in the session, of which we read only so much."""
+        before = only(kratos, alice)
+        seat.inside.cancel(seat.login())
+        daemon.stop()
+        with contextlib.closing(sqlite3.connect(STATE / "kratosd.db")) as store:
+            assert store.execute("UPDATE session SET renewals = 99 WHERE renewals = 1").rowcount == 1
+            store.commit()
+        start(daemon)
+        for _ in range(3):
+            seat.inside.cancel(seat.login())
+        wait_until(lambda: rows() == 1, "the old one is revoked")
+        assert only(kratos, alice)["id"] != before["id"]
+        renewed = journal.entries(KRATOSD_EVENT="session-renewed")
+        assert [one["KRATOSD_REASON"] for one in renewed] == ["renewed", "renewed", "replaced", "renewed"]
+        seat.door.drop(seat.session)
         nothing_left(kratos)
 
     def test_across_a_restart(
@@ -253,18 +276,26 @@ class TestRule34:
         root.cancel(root.begin("bob"))
         assert time.monotonic() - begun < 0.3
 
-    def test_the_caller_goes_while_logind_thinks(
-        self, seat: Seat, logind: Logind, daemon: Daemon, kratos: Kratos, alice: Identity, caller
+    def test_rule_34_the_caller_goes_while_logind_thinks(
+        self, stopped_daemon, logind: Logind, proxy, kratos: Kratos, alice: Identity, caller
     ) -> None:
-        session = only(kratos, alice)
-        logind.pause()
-        gone = caller()
-        gone.call("BeginLogin", "alice", {}, later=True)
-        gone.process.kill()
-        time.sleep(0.8)
-        logind.resume()
+        """Its number may be another process's: nothing is renewed for it."""
+        start(stopped_daemon)
+        seat = Seat(logind, caller(), caller(), alice)
+        for goes in True, False:
+            seen = len(proxy.of("renewal"))
+            logind.pause()
+            other = caller()
+            logind.place(other.process.pid, "alice", leader=seat.door.process.pid)
+            other.call("BeginLogin", "alice", {}, later=True)
+            time.sleep(0.1)
+            if goes:
+                other.end()
+            logind.resume()
+            time.sleep(0.3)
+            assert len(proxy.of("renewal")) - seen == (0 if goes else 1)
         seat.inside.cancel(seat.login())
-        assert only(kratos, alice)["id"] == session["id"]
+        only(kratos, alice)
 
     def test_the_bus_goes_while_logind_thinks(
         self, seat: Seat, logind: Logind, daemon: Daemon, bus, caller

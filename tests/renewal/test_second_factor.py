@@ -14,7 +14,7 @@ from world.journal import Journal
 from world.kratos import Identity, Kratos
 from world.logind import Logind
 
-# pytestmark = pytest.mark.sanitized
+pytestmark = pytest.mark.sanitized
 
 
 @pytest.fixture

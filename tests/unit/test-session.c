@@ -289,6 +289,8 @@ static void test_another_session_takes_the_place_of_one_that_is_gone(void **stat
         int lifeline = open_one(s);
 
         memcpy(stored.session, "old", 4);
+        assert_int_equal(sessions_note_renewal(s->sessions, ONE), 0);
+        assert_int_equal(stored.renewals, 1);
         assert_int_equal(sessions_replace(s->sessions, ONE, &row), 0);
         assert_string_equal(inserted.session, "old");
         assert_int_equal(inserted.state, ROW_REVOKING);
@@ -296,11 +298,13 @@ static void test_another_session_takes_the_place_of_one_that_is_gone(void **stat
         assert_string_equal(stored.session, KRATOS_SESSION);
         assert_int_equal(stored.state, ROW_OPEN);
         assert_int_equal(stored.token_size, 3);
+        assert_int_equal(stored.renewals, 0);
         assert_true(session_row_is_borrowed(&row));
         close(lifeline);
         run(s);
         row.borrowed[0] = '\0';
         assert_int_equal(sessions_replace(s->sessions, ONE, &row), -ENOENT);
+        assert_int_equal(sessions_note_renewal(s->sessions, ONE), -ENOENT);
         assert_false(session_row_is_borrowed(&row));
 }
 

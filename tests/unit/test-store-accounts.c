@@ -442,7 +442,8 @@ static void test_migration_from_version_1(void **state)
               "DROP TABLE throttle; "
               "DROP INDEX session_identity; DROP INDEX session_user;"
               "ALTER TABLE session DROP COLUMN opener; ALTER TABLE session DROP COLUMN opened;"
-              "ALTER TABLE session DROP COLUMN borrowed; PRAGMA user_version = 1");
+              "ALTER TABLE session DROP COLUMN borrowed;"
+              "ALTER TABLE session DROP COLUMN renewals; PRAGMA user_version = 1");
         s = open_store();
         assert_string_equal(said, "");
         assert_int_equal(store_find_pin(s, "alice", identity), 0);

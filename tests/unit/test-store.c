@@ -20,6 +20,7 @@ static void assert_same(const session_row *a, const session_row *b)
         assert_int_equal(a->opener, b->opener);
         assert_int_equal(a->opened, b->opened);
         assert_string_equal(a->borrowed, b->borrowed);
+        assert_int_equal(a->renewals, b->renewals);
 }
 
 static void test_rows(void **state)
@@ -42,6 +43,7 @@ static void test_rows(void **state)
         row.due = INT64_MAX;
         row.opener = INT32_MAX;
         row.opened = INT64_MAX;
+        row.renewals = 100;
         memcpy(row.borrowed, UUID, sizeof(row.borrowed));
         row.posted = -1;
         row.rhost[0] = row.session[0] = '\0';

@@ -18,7 +18,8 @@ Json = Any
 
 ENDPOINTS = [
     ("flow", "GET", r"/self-service/login/api"),
-    ("second", "GET", r"/self-service/login/api\?aal=aal2"),
+    ("renewal", "GET", r"/self-service/login/api\?refresh=true"),
+    ("second", "GET", r"/self-service/login/api\?aal=aal2(?:&refresh=true)?"),
     ("login", "POST", r"/self-service/login"),
     ("logout", "DELETE", r"/self-service/logout/api"),
     ("old-logout", "DELETE", r"/sessions"),
