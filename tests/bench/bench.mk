@@ -6,7 +6,7 @@ CFLAGS ?= -O2 -g
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -Icommon -pthread \
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
 SOURCES := tests/bench
-PROGRAMS := login-once login-pairs throughput local-user sink look-ups trivial-provider
+PROGRAMS := login-once login-pairs sudo-pairs throughput local-user sink look-ups trivial-provider
 
 .PHONY: bench
 bench: $(PROGRAMS:%=$(BUILD)/bench/%)
@@ -16,6 +16,8 @@ $(BUILD)/bench/login-once: $(SOURCES)/person.c
 $(BUILD)/bench/login-once: LIBS := -lpam
 $(BUILD)/bench/login-pairs: $(SOURCES)/raw.c
 $(BUILD)/bench/login-pairs: LIBS := -lcurl
+$(BUILD)/bench/sudo-pairs: $(SOURCES)/person.c $(SOURCES)/raw.c
+$(BUILD)/bench/sudo-pairs: LIBS := -lpam -lcurl
 $(BUILD)/bench/throughput: $(SOURCES)/person.c $(SOURCES)/raw.c
 $(BUILD)/bench/throughput: LIBS := -lpam -lcurl
 $(BUILD)/bench/local-user: $(SOURCES)/person.c

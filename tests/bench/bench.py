@@ -30,6 +30,7 @@ from world.bus import Bus
 from world.daemon import Daemon
 from world.journal import NATIVE
 from world.kratos import Kratos
+from world.logind import SCRIPT, Logind
 from world.paths import RUNTIME, STATE, build
 from world.postgres import Postgres
 from world.processes import Service, memory_kib, wait_until
@@ -200,6 +201,25 @@ class Bench:
         show("login_ratio_p50_cost12", ours / raw, "ratio")
         ours, raw, _ = self.logins(DEAR, TYPING_MS, effort.dear_typed_pairs)
         show("login_typed_ratio_p50_cost12", ours / raw, "ratio")
+
+    def renewals(self, pairs: int) -> tuple[float, float]:
+        """The p50 of ours and of raw in milliseconds, of people who are logged in, as in sudo."""
+        once, url = self.programs / "login-once", self.kratos.public_url
+        logind = Logind()
+        logind.start()
+        rows = self.run(
+            "sudo-pairs", once, url, "bench", CHEAP, PEOPLE, PASSWORD, pairs, SCRIPT
+        )
+        logind.kill()
+        self.drain()
+        ours, raw = (statistics.median(row) / 1000 for row in zip(*rows))
+        return ours, raw
+
+    def renewal_figures(self) -> None:
+        ours, raw = self.renewals(self.effort.pairs)
+        show("sudo_refresh_ratio_p50", ours / raw, "ratio")
+        show("sudo_refresh_ms_p50", ours, "ms")
+        show("sudo_refresh_raw_ms_p50", raw, "ms")
 
     def _round(self, side: str, prefix: str, clients: int, each: int) -> tuple[float, float]:
         """The rate of successful logins, and how many failed."""
@@ -380,6 +400,7 @@ class Bench:
             return
         show("daemon_anon_mib_fresh", self.daemon.anon_kib() / 1024, "MiB")
         self.login_figures()
+        self.renewal_figures()
         self.throughput_figures()
         self.pooled_figures()
         self.idle_figures()

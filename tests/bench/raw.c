@@ -130,6 +130,26 @@ bool raw_submit(raw *r, const char *user, const char *password)
                find(r, "session_token", r->token, sizeof(r->token));
 }
 
+bool raw_renew(raw *r, const char *token, const char *user, const char *password)
+{
+        struct curl_slist *headers = r->headers, *headers_with_body = r->headers_with_body;
+        _cleanup_free_ char *line = NULL;
+        struct curl_slist first = { 0 }, second = { 0 };
+        bool good;
+
+        if (asprintf(&line, "X-Session-Token: %s", token) < 0)
+                abort();
+        first = (struct curl_slist){ .data = line, .next = headers };
+        second = (struct curl_slist){ .data = line, .next = headers_with_body };
+        r->headers = &first;
+        r->headers_with_body = &second;
+        good = ask(r, "GET", "/self-service/login/api?refresh=true", NULL) == 200 &&
+               find(r, "id", r->flow, sizeof(r->flow)) && raw_submit(r, user, password);
+        r->headers = headers;
+        r->headers_with_body = headers_with_body;
+        return good;
+}
+
 const char *raw_token(const raw *r)
 {
         return r->token;

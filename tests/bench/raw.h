@@ -21,5 +21,8 @@ bool raw_submit(raw *r, const char *user, const char *password);
 /* The token of the session that raw_submit got last; valid until the next. */
 const char *raw_token(const raw *r);
 
+/* Both calls that renew a user's session: True if it kept its token, which raw_token then gives. */
+bool raw_renew(raw *r, const char *token, const char *user, const char *password);
+
 /* Ends a session. */
 bool raw_logout(raw *r, const char *token);
