@@ -185,15 +185,12 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         case KRATOS_INACTIVE:
                 return login_refuse(l, VERDICT_DISABLED, "identity-inactive");
         case KRATOS_NOT_TAKEN:
-                if (by_code && try_again(l))
+                /* So Kratos says that a flow which was to renew a session has expired. */
+                if ((by_code || login_renews(l)) && try_again(l))
                         return;
                 return login_refuse(l, VERDICT_NOT_ALLOWED, "not-allowed");
-        case KRATOS_DENIED:
-                /* So Kratos says that a flow which was to renew a session has expired. */
-                if (login_renews(l) && try_again(l))
-                        return;
-                return login_refuse_saying(l, VERDICT_NOT_ALLOWED, "not-allowed", reply->sentence);
         case KRATOS_FORBIDDEN:
+        case KRATOS_DENIED:
                 return login_refuse_saying(l, VERDICT_NOT_ALLOWED, "not-allowed", reply->sentence);
         }
         if (reply->outcome < 0)

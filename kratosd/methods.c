@@ -170,12 +170,14 @@ static void find_place(operation *taken)
 {
         _cleanup_operation_ operation *o = taken;
         bus_process process = { .pid = o->process.pid, .pidfd = TAKE_FD(o->process.pidfd) };
+        local_user account;
         const char *user;
 
         if (sd_bus_message_read(o->message, "s", &user) < 0 ||
                 sd_bus_message_rewind(o->message, true) < 0)
                 return operation_answer(o, VERDICT_INVALID);
-        if (!sessions_may_renew(o->all->sessions, user)) {
+        if (login_find_account(o->all->logins, o->caller, user, &account) != 0 ||
+                !sessions_may_renew(o->all->sessions, user)) {
                 closep(&process.pidfd);
                 return begin_login_now(TAKE_PTR(o));
         }

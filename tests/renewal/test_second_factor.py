@@ -1,6 +1,7 @@
 """Second factors within an open session: each that is demanded is verified anew, whatever level the
 session has."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -204,4 +205,60 @@ def test_the_session_is_revoked_between_the_factors(
     seat.inside.cancel(login)
     assert only(kratos, person.identity)["id"] != session["id"]
     seat.door.close(seat.session)
+    nothing_left(kratos)
+
+
+def test_the_flows_expire_while_the_person_types(
+    stopped_daemon, logind, kratos, caller, journal: Journal
+) -> None:
+    """Where a session is renewed, Kratos says of each that there is a session already."""
+    kratos.configure(selfservice__flows__login__lifespan="2s")
+    kratos.restart()
+    person = Person.create(kratos, stopped_daemon, "alice").add_app().add_backup_codes("one11111")
+    start(stopped_daemon)
+    seat = HighSeat(logind, caller(), caller(), person)
+    session = only(kratos, person.identity)["id"]
+    login = seat.inside.begin("alice")
+    time.sleep(2.5)
+    assert say(seat.inside, login, PASSWORD)
+    time.sleep(2.5)
+    assert say(seat.inside, login, person.app_code) == ""
+    seat.inside.cancel(login)
+    assert only(kratos, person.identity)["id"] == session
+    assert len(kratos.sessions()) == 1
+    assert journal.wait(KRATOSD_EVENT="session-renewed")["KRATOSD_REASON"] == "renewed"
+
+
+@pytest.mark.parametrize("style", ["unified", "identifier_first"])
+def test_a_code_in_place_of_the_password(
+    stopped_daemon, logind, kratos, caller, journal: Journal, style: str
+) -> None:
+    kratos.configure(
+        selfservice__methods__code__passwordless_enabled=True, selfservice__flows__login__style=style
+    )
+    kratos.restart()
+    person = Person.create(kratos, stopped_daemon, "alice")
+    codes = {"RequireAAL": "aal1", "FirstFactor": "code"}
+    stopped_daemon.configure(
+        Accounts={"Identifier": "%u@example.test"}, **{"Service sudo": codes, "Service sshd": codes}
+    )
+    start(stopped_daemon)
+    door, inside = caller(), caller()
+
+    def log_in(who: Caller, service: str) -> str:
+        login, _ = who.call("BeginLogin", "alice", {"service": service})
+        assert say(who, login, "")
+        assert say(who, login, person.mails()[0]) == ""
+        return login
+
+    session = door.open("alice", log_in(door, "sshd"), service="sshd")
+    before = only(kratos, person.identity)
+    logind.place(inside.process.pid, "alice", leader=door.process.pid)
+    inside.cancel(log_in(inside, "sudo"))
+    after = only(kratos, person.identity)
+    assert after["id"] == before["id"]
+    assert after["authenticated_at"] > before["authenticated_at"]
+    assert len(kratos.sessions()) == 1
+    assert journal.wait(KRATOSD_EVENT="session-renewed")["KRATOSD_REASON"] == "renewed"
+    door.close(session)
     nothing_left(kratos)
