@@ -415,3 +415,28 @@ class TestKratos:
         seat.door.close(seat.session)
         wait_until(lambda: kratos.active_sessions() == [], "it is revoked")
         assert not journal.entries(KRATOSD_EVENT="session-revoked", KRATOSD_SERVICE="sudo")
+
+    def test_the_answer_is_lost_of_a_kratos_that_lists_renewals(
+        self, stopped_daemon, logind, proxy, kratos, alice, caller, journal
+    ) -> None:
+        """The login's nonce leads to the session that it has renewed, which is not to be revoked."""
+        stopped_daemon.configure(Kratos={"AdminURL": proxy.url})
+        start(stopped_daemon)
+        seat = Seat(logind, caller(), caller(), alice)
+        session = only(kratos, alice)
+
+        def with_the_nonce(sessions):
+            (one,) = [one for one in sessions if one["id"] == session["id"]]
+            one["devices"].append(one["devices"][0] | {"user_agent": proxy.of("login")[-1].nonce + " x"})
+            return sessions
+
+        proxy.set("admin-sessions", faults.json_body(with_the_nonce))
+        proxy.set("login", faults.failure_after_effect(503))
+        assert refusal(seat.login) == "Unavailable"
+        wait_until(lambda: rows() == 1, "the login is forgotten")
+        assert len(proxy.of("admin-sessions")) == 1
+        assert only(kratos, alice)["id"] == session["id"]
+        assert not journal.entries(KRATOSD_EVENT="session-revoked")
+        proxy.clear()
+        seat.door.close(seat.session)
+        nothing_left(kratos)
