@@ -80,6 +80,8 @@
 
 #define PURPOSE_LOGIN "login"
 #define PURPOSE_UNLOCK "unlock"
+/* A login that is granted for this is no session, but can change the password. */
+#define PURPOSE_CHANGE_PASSWORD "change-password"
 
 /* CheckAccount's "verdict". */
 #define VERDICT_OK "ok"
@@ -95,6 +97,9 @@
  * one too. Of these, so many may be a password or a code, each of which may be wrong (rule 35). */
 #define LOGIN_ANSWERS_MAX 8
 #define LOGIN_TRIES_MAX 5
+
+/* New passwords that may be offered with one login. */
+#define CHANGE_TRIES_MAX 3
 
 /* Where a login that was begun through the User interface has a socket of its own id for its
  * answers. There, no message may carry a descriptor: whoever sends one could make its receiver

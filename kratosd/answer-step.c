@@ -93,10 +93,12 @@ static bool is_control(const char *character)
         return *p < 0x20 || *p == 0x7F || (p[0] == 0xC2 && p[1] < 0xA0);
 }
 
-static void copy_text(const char *text, char ret[static PROMPT_TEXT_MAX + 1])
+void answer_add_text(const char *text, char ret[static PROMPT_TEXT_MAX + 1])
 {
-        size_t used = 0;
+        size_t used = strlen(ret);
 
+        if (used > 0 && used < PROMPT_TEXT_MAX)
+                ret[used++] = ' ';
         while (*text) {
                 size_t width = strnlen(text, width_of((unsigned char)*text));
 
@@ -142,5 +144,5 @@ void answer_sentence(const char *body, size_t size, char ret[static PROMPT_TEXT_
                         text = find_text(
                                 json_member(json_object_array_get_idx(nodes, i), "messages"));
         if (text)
-                copy_text(text, ret);
+                answer_add_text(text, ret);
 }

@@ -26,6 +26,9 @@ typedef struct kratos_offer {
 /* Reads the body of a flow for a second factor. KRATOS_OK or KRATOS_BAD_ANSWER; -ENOMEM. */
 int answer_offer(const char *body, size_t size, kratos_offer *ret);
 
+/* Adds a text to another, after a space: without control characters, cut where it is too long. */
+void answer_add_text(const char *text, char ret[static PROMPT_TEXT_MAX + 1]);
+
 /* Takes the text with which Kratos, or a hook of its administrator's, refuses somebody who has
  * proven who they are: without control characters, cut where it is too long. "" where there is
  * none, or none that may be shown. */

@@ -29,6 +29,7 @@ enum kratos_outcome {
         KRATOS_NO_SUCH_PATH, /* any other 404, and 405: another age of Kratos, or not Kratos at all
                               */
         KRATOS_FORBIDDEN,    /* 403 in Kratos's own words */
+        KRATOS_NOT_SURE_ENOUGH, /* 403: for this the session lacks a factor, or is too old */
         KRATOS_DENIED,  /* a flow that says no for another reason: a hook, an unverified address */
         KRATOS_REFUSED, /* another 4xx, or an answer that no Kratos gives */
         KRATOS_FAULT,   /* 5xx: the request may have had its effect */

@@ -145,6 +145,11 @@ int body_lookup_secret(const secret *code, secret **ret)
         return body_of_code("lookup_secret", "lookup_secret", code, ret);
 }
 
+int body_new_password(const secret *password, secret **ret)
+{
+        return body_of_code("password", "password", password, ret);
+}
+
 int body_code(enum body_code what, const char *identifier, const char *address, const secret *code,
         secret **ret)
 {

@@ -27,5 +27,8 @@ enum body_code { BODY_SEND, BODY_RESEND, BODY_VERIFY };
 int body_code(enum body_code what, const char *identifier, const char *address, const secret *code,
         secret **ret);
 
+/* What a change of password posts. */
+int body_new_password(const secret *password, secret **ret);
+
 /* What a logout posts. */
 int body_session_token(const secret *token, secret **ret);

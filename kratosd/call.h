@@ -67,6 +67,7 @@ struct kratos_call {
                 kratos_login_done_handler login;
                 kratos_offer_done offer;
                 kratos_session_done session;
+                kratos_change_done change;
                 kratos_identity_done_handler identity;
                 kratos_identities_done identities;
         } then;

@@ -25,3 +25,9 @@
 
 /* Kratos could not be told now that a session is over; kratosd asks again by itself. */
 #define EVENT_ID_REVOCATION_POSTPONED "260946e6a09a4f2a9c4b30c798560235"
+
+/* A person has changed their password at Kratos, through this host. */
+#define EVENT_ID_PASSWORD_CHANGED "d0c7d1d3a1ff4e9a8b2c5bb1a64f0e37"
+
+/* A new password was not taken, or nobody knows whether it was; KRATOSD_REASON says why. */
+#define EVENT_ID_PASSWORD_REFUSED "5f0b9b4e6d3a4c5e97d1a3f27c8b6e10"

@@ -87,6 +87,20 @@ int kratos_submit(kratos *k, const kratos_submission *submission, kratos_login_d
 
 typedef void (*kratos_done)(int outcome, void *userdata);
 
+/* Takes a flow in which a session's owner changes their settings. KRATOS_NO_SESSION: the session is
+ * none any more; KRATOS_NOT_SURE_ENOUGH. */
+int kratos_begin_settings(kratos *k, const secret *token, uint64_t deadline_usec,
+        kratos_flow_done done, void *userdata, kratos_call **ret);
+
+/* Changes the password of a session's owner. KRATOS_OK: it is changed; KRATOS_DENIED: it is not,
+ * and the sentence says why; KRATOS_FLOW_GONE, KRATOS_NOT_FOUND, KRATOS_NO_SESSION,
+ * KRATOS_NOT_SURE_ENOUGH, KRATOS_RATE_LIMITED, KRATOS_UNREACHABLE, KRATOS_NOT_ASKED: neither. After
+ * any other outcome it may be changed. */
+typedef void (*kratos_change_done)(int outcome, const char *sentence, void *userdata);
+int kratos_change_password(kratos *k, const kratos_flow *flow, const secret *token,
+        const secret *password, uint64_t deadline_usec, kratos_change_done done, void *userdata,
+        kratos_call **ret);
+
 /* Revokes a session by its token, in the form of either age. KRATOS_OK and KRATOS_FORBIDDEN (Kratos
  * knows no such token) both say that the session is gone. */
 int kratos_logout(

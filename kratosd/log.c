@@ -35,6 +35,10 @@ static const struct {
                 "Kratos session revoked", LOG_INFO },
         [EVENT_REVOCATION_POSTPONED] = { "revocation-postponed", EVENT_ID_REVOCATION_POSTPONED,
                 "Kratos session not revoked yet, will be tried again", LOG_WARNING },
+        [EVENT_PASSWORD_CHANGED] = { "password-changed", EVENT_ID_PASSWORD_CHANGED,
+                "Password changed", LOG_NOTICE },
+        [EVENT_PASSWORD_REFUSED] = { "password-refused", EVENT_ID_PASSWORD_REFUSED,
+                "New password refused", LOG_NOTICE },
 };
 
 /* setlogmask() keeps the level: libc has a place for it, and the daemon needs no global of its own.

@@ -17,6 +17,8 @@ enum event {
         EVENT_SESSION_CLOSED,
         EVENT_SESSION_REVOKED,
         EVENT_REVOCATION_POSTPONED,
+        EVENT_PASSWORD_CHANGED,
+        EVENT_PASSWORD_REFUSED,
 };
 
 /* Whom an event is about. Each may be NULL or 0: not known, or none. */

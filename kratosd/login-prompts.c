@@ -114,7 +114,9 @@ login_prompt login_write_prompt(login *l)
         switch (l->question) {
         case QUESTION_PASSWORD:
                 prompt.kind = PROMPT_KIND_PASSWORD;
-                add(l, code ? "Password (Enter: send a code): " : "Password: ");
+                add(l, l->changes_password ? "Current password: "
+                        : code             ? "Password (Enter: send a code): "
+                                           : "Password: ");
                 break;
         case QUESTION_FIRST_CODE:
                 prompt.kind = PROMPT_KIND_FIRST_CODE;

@@ -19,7 +19,7 @@ void login_seek_session(login *l, uid_t uid)
         const session_place *place = &l->caller.place;
         session_row open;
 
-        if (place->leader == 0 || place->uid != uid ||
+        if (l->changes_password || place->leader == 0 || place->uid != uid ||
                 sessions_find_at(l->owner->sessions, l->row.user, place, &open) < 0)
                 return;
         /* The name may be somebody else's by now. */

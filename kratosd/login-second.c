@@ -1,10 +1,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "account.h"
 #include "body.h"
 #include "login-steps.h"
-#include "store-accounts.h"
 #include "timespan.h"
 
 /* RFC 4226 §5.3 wants six digits at least; Kratos has six. */
@@ -185,22 +183,6 @@ static bool is_enough(const login *l, const kratos_login *session)
         return session->aal == KRATOS_AAL_UNKNOWN || l->rules.require_aal == REQUIRE_AAL1;
 }
 
-/* Stores what the first factor has shown, as one change: whatever becomes of the person and of us,
- * the session is found and revoked. */
-static int store_first(login *l, const kratos_login *session, const char **ret_reason)
-{
-        logins *all = l->owner;
-        int r = store_begin(all->store);
-
-        if (r < 0)
-                return r;
-        if (session->identity[0])
-                r = account_accept(all->accounts, l->row.user, session, ret_reason);
-        if (r == 0)
-                r = store_update(all->store, &l->row);
-        return store_end(all->store, r);
-}
-
 void login_begin_second(login *l, const kratos_login *session)
 {
         const char *reason = "internal-fault";
@@ -208,7 +190,7 @@ void login_begin_second(login *l, const kratos_login *session)
 
         if (is_enough(l, session))
                 return login_grant(l, session);
-        r = store_first(l, session, &reason);
+        r = login_store_session(l, session, &reason);
         if (r < 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "store-failed");
         if (r > 0)

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "account.h"
 #include "answer-socket.h"
+#include "store-accounts.h"
 #include "timespan.h"
 
 /* A wrong answer is followed by another question no sooner than this: guessing is slow (rule 35).
@@ -166,6 +168,20 @@ int login_store_row(login *l)
         if (r == 0)
                 l->row_stored = true;
         return r;
+}
+
+int login_store_session(login *l, const kratos_login *session, const char **ret_reason)
+{
+        logins *all = l->owner;
+        int r = store_begin(all->store);
+
+        if (r < 0)
+                return r;
+        if (session && session->identity[0])
+                r = account_accept(all->accounts, l->row.user, session, ret_reason);
+        if (r == 0)
+                r = store_update(all->store, &l->row);
+        return store_end(all->store, r);
 }
 
 int64_t login_time_left(const login *l)

@@ -3,8 +3,8 @@
  * logins, and the files that drive each of them know of a login. Those are login-steps.c, which has
  * what all steps share; login-renew.c, whose session it may renew; login-first.c, the password or
  * the code in its place; login-second.c, the factor that Kratos or this host wants besides;
- * login-throttle.c, whether an answer may be tried; login-prompts.c, the words; login-verdict.c,
- * the end. A login is freed when it is over.
+ * login-throttle.c, whether an answer may be tried; login-change.c, what a change of password needs
+ * besides; login-prompts.c, the words; login-verdict.c, the end. A login is freed when it is over.
  */
 #pragma once
 
@@ -91,9 +91,11 @@ typedef struct login {
         bool flow_used; /* it belongs to this login alone */
         bool again;  /* begun anew once already, after a flow that was gone or a dead connection */
         bool posted; /* once at least: guesses are slow, however they end */
-        bool cancelled; /* whatever Kratos says */
-        bool adopted;   /* the fetch: another login has begun it */
-        bool code_sent; /* instead of a password */
+        bool cancelled;        /* whatever Kratos says */
+        bool adopted;          /* the fetch: another login has begun it */
+        bool code_sent;        /* instead of a password */
+        bool changes_password; /* it is for that, and for no session */
+        bool settings_open;    /* Kratos lets its session do that */
         bool has_password;
         unsigned char password[SECRET_HASH_SIZE]; /* a code is never that (rule 43) */
         kratos_flow flow;
@@ -124,6 +126,7 @@ struct logins {
         throttle *throttle;
         fetches fetches;
         used_codes used;
+        LIST_HEAD(, password_change) changes; /* under way, with Kratos */
         int64_t quiet_until; /* CLOCK_BOOTTIME, microseconds: nothing is said of strangers before */
         TAILQ_HEAD(, login) list; /* the oldest first */
 };
@@ -168,6 +171,11 @@ void login_ask(login *l, enum login_question question, enum login_note note, boo
 /* Posts l->method with l->answer, in a flow; a first factor's identifier, or the token of a
  * second's session, is added. -errno as of kratos_submit. */
 int login_submit(login *l, const kratos_flow *flow, kratos_login_done_handler done);
+
+/* Stores what a factor has shown, as one change, and accepts the session's identity where it tells
+ * one; NULL where that was done. Whatever becomes of the person and of us, the session is found and
+ * revoked. 0; a verdict with its reason; -errno. */
+int login_store_session(login *l, const kratos_login *session, const char **ret_reason);
 
 /* login-renew.c */
 
@@ -233,6 +241,15 @@ void login_settle(login *l, int verdict);
 /* Whether one more code may be sent to the person; then it counts. Else it may after a time, in
  * microseconds. */
 bool login_may_send(login *l, uint64_t *ret_wait_usec);
+
+/* login-change.c */
+
+/* Every demanded factor of a login that is to change the password was verified: asks Kratos whether
+ * the session may do that, and then grants it. Otherwise as login_grant. */
+void login_open_settings(login *l, const kratos_login *session);
+
+/* Ends the changes that are under way: nobody knows what will have become of them. */
+void login_end_changes(logins *all);
 
 /* login-prompts.c */
 

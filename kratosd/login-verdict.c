@@ -92,6 +92,7 @@ static int store_grant(login *l, const kratos_login *session, const char **ret_r
 {
         session_row row = l->row;
         logins *all = l->owner;
+        char key[CHANGE_KEY_MAX + 1];
         int r = store_begin(all->store);
 
         if (r < 0)
@@ -100,9 +101,11 @@ static int store_grant(login *l, const kratos_login *session, const char **ret_r
                 r = account_accept(all->accounts, l->row.user, session, ret_reason);
         if (r == 0)
                 r = login_lend_session(l, &row);
+        if (r == 0 && l->changes_password)
+                sessions_change_key(l->id, key);
         if (r == 0 && l->caller.is_program)
-                r = sessions_grant(
-                        all->sessions, &row, l->id, kratos_config(all->kratos)->open_timeout_usec);
+                r = sessions_grant(all->sessions, &row, l->changes_password ? key : l->id,
+                        kratos_config(all->kratos)->open_timeout_usec);
         if (r == 0)
                 login_settle(l, VERDICT_GRANTED);
         r = store_end(all->store, r);
@@ -120,6 +123,8 @@ void login_grant(login *l, const kratos_login *session)
         _cleanup_secret_ secret *token = NULL;
         int r;
 
+        if (l->changes_password && !l->settings_open)
+                return login_open_settings(l, session);
         r = unseal(all->sealer, l->row.token, l->row.token_size, &token);
         if (r == 0)
                 r = store_grant(l, session, &reason);

@@ -88,13 +88,23 @@ int login_answer(logins *all, login_caller caller, const char *id, const secret 
         return 0;
 }
 
+static int cancel_granted(logins *all, const char *id)
+{
+        char key[CHANGE_KEY_MAX + 1];
+        int r = sessions_cancel(all->sessions, id);
+
+        if (r != VERDICT_NO_SUCH_LOGIN)
+                return r;
+        sessions_change_key(id, key);
+        return sessions_cancel(all->sessions, key);
+}
+
 int login_cancel(logins *all, login_caller caller, const char *id)
 {
         login *l = find(all, caller, id);
 
         if (!l)
-                return caller.is_program ? sessions_cancel(all->sessions, id)
-                                         : VERDICT_NO_SUCH_LOGIN;
+                return caller.is_program ? cancel_granted(all, id) : VERDICT_NO_SUCH_LOGIN;
         if (l->state == LOGIN_ASKING)
                 login_finish(l);
         else
@@ -147,6 +157,16 @@ static int make_socket(login *l)
         return VERDICT_UNAVAILABLE;
 }
 
+/* Whoever changes a password shows the old one, and the second factor if there is one: Kratos wants
+ * that of whoever changes anything. */
+static void login_demand_all(login *l)
+{
+        l->rules.first_factors = FIRST_PASSWORD;
+        l->rules.single_prompt = false;
+        if (l->rules.require_aal == REQUIRE_AAL1)
+                l->rules.require_aal = REQUIRE_AAL2_ENROLLED;
+}
+
 static int login_new(logins *all, login_caller caller, const char *user,
         const login_context *context, login **ret)
 {
@@ -168,6 +188,9 @@ static int login_new(logins *all, login_caller caller, const char *user,
         memcpy(l->row.service, l->context.service, sizeof(l->row.service));
         memcpy(l->row.rhost, l->context.rhost, sizeof(l->row.rhost));
         l->rules = config_login_rules(kratos_config(all->kratos), l->context.service);
+        l->changes_password = strcmp(context->purpose, PURPOSE_CHANGE_PASSWORD) == 0;
+        if (l->changes_password)
+                login_demand_all(l);
         l->question =
                 l->rules.first_factors & FIRST_PASSWORD ? QUESTION_PASSWORD : QUESTION_FIRST_CODE;
         r = sd_event_add_time_relative(
@@ -204,6 +227,9 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
         int r;
 
         r = login_find_account(all, caller, user, &account);
+        /* passwd runs as root. */
+        if (r == 0 && !caller.is_program && strcmp(context->purpose, PURPOSE_CHANGE_PASSWORD) == 0)
+                r = VERDICT_NOT_ALLOWED;
         if (r == VERDICT_NOT_ALLOWED)
                 tell_not_allowed(all, user, context);
         if (r == 0)
@@ -243,6 +269,7 @@ int logins_new(sd_event *event, accounts *a, sealer *key, kratos *k, revoker *r,
         all->sealer = key;
         all->kratos = all->fetches.kratos = k;
         LIST_INIT(&all->fetches.list);
+        LIST_INIT(&all->changes);
         all->revoker = r;
         all->sessions = ss;
         all->throttle = t;
@@ -256,6 +283,7 @@ logins *logins_free(logins *all)
 
         if (!all)
                 return NULL;
+        login_end_changes(all);
         while ((l = TAILQ_FIRST(&all->list))) {
                 login_done done = l->done;
                 void *userdata = l->userdata;

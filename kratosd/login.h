@@ -87,6 +87,15 @@ typedef void (*login_done)(const login_result *result, void *userdata);
 int login_answer(logins *l, login_caller caller, const char *id, const secret *answer,
         login_done done, void *userdata);
 
+/* Changes the password of a person whose login was granted for that and opened; the session is what
+ * that gave. Calls done once, never from within this call: VERDICT_GRANTED;
+ * VERDICT_PASSWORD_REFUSED with Kratos's reason, after which another one may be offered,
+ * CHANGE_TRIES_MAX in all; VERDICT_UNAVAILABLE, VERDICT_NOT_ALLOWED and VERDICT_THROTTLED with a
+ * sentence that says what has become of the password. 0; VERDICT_NO_SUCH_LOGIN; VERDICT_INVALID
+ * while another is under way; VERDICT_THROTTLED; -errno. */
+int login_change_password(
+        logins *l, const char *session, const secret *password, login_done done, void *userdata);
+
 /* Ends a login, and the session that it became if nobody has opened that. 0;
  * VERDICT_NO_SUCH_LOGIN; -errno. */
 int login_cancel(logins *l, login_caller caller, const char *id);

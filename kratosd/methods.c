@@ -313,7 +313,7 @@ static void run_check_account(operation *o)
 
 static int open_session(operation *o, int *ret_lifeline, sd_bus_message **ret)
 {
-        const char *user, *login;
+        const char *user, *login, *identity;
         char id[ID_LENGTH + 1];
         login_context context;
         local_user account;
@@ -330,8 +330,13 @@ static int open_session(operation *o, int *ret_lifeline, sd_bus_message **ret)
         r = account_find(o->all->accounts, user, &account);
         if (r < 0)
                 return r;
-        r = sessions_open(o->all->sessions, user, r == 0 ? account.identity : "", login,
-                context.service, o->process.pid, id, ret_lifeline);
+        identity = r == 0 ? account.identity : "";
+        if (strcmp(context.purpose, PURPOSE_CHANGE_PASSWORD) == 0)
+                r = sessions_open_change(o->all->sessions, user, identity, login, context.service,
+                        id, ret_lifeline);
+        else
+                r = sessions_open(o->all->sessions, user, identity, login, context.service,
+                        o->process.pid, id, ret_lifeline);
         if (r != 0)
                 return r;
         r = sd_bus_message_new_method_return(o->message, ret);
@@ -351,6 +356,31 @@ static void run_open_session(operation *taken)
         if (r == 0)
                 r = open_session(o, &lifeline, &reply);
         conclude(o, r, reply);
+}
+
+/* What became of a new password: it may come long after the call, or the caller. */
+static void on_changed(const login_result *result, void *userdata)
+{
+        _cleanup_operation_ operation *o = userdata;
+
+        operation_answer_with(o, result->verdict, result->sentence);
+}
+
+static void run_change_password(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        _cleanup_secret_ secret *password = NULL;
+        const char *id;
+        int fd, r;
+
+        if (check_signature(o->message, "sh") != 0 ||
+                sd_bus_message_read(o->message, "sh", &id, &fd) < 0 || !id_is_valid(id) ||
+                secret_from_memfd(fd, &password) < 0)
+                return operation_answer(o, VERDICT_INVALID);
+        r = login_change_password(o->all->logins, id, password, on_changed, o);
+        if (r != 0)
+                return operation_answer(o, r);
+        TAKE_PTR(o);
 }
 
 static void run_close_session(operation *taken)
@@ -415,6 +445,7 @@ DEFINE_METHOD(answer_by_socket);
 DEFINE_METHOD(cancel_login);
 DEFINE_METHOD(check_account);
 DEFINE_METHOD(open_session);
+DEFINE_METHOD(change_password);
 DEFINE_METHOD(close_session);
 DEFINE_METHOD(add_account);
 DEFINE_METHOD(unpin);
@@ -439,6 +470,8 @@ const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("OpenSession", SD_BUS_ARGS("s", user, "s", login, "a{sv}", context),
                 SD_BUS_RESULT("s", session, "h", lifeline), method_open_session,
                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ChangePassword", SD_BUS_ARGS("s", session, "h", secret),
+                SD_BUS_NO_RESULT, method_change_password, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CloseSession", SD_BUS_ARGS("s", session), SD_BUS_NO_RESULT,
                 method_close_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("AddAccount", SD_BUS_ARGS("s", user, "s", identity),

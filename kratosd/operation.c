@@ -19,6 +19,8 @@ static const struct {
         [VERDICT_UNAVAILABLE] = { ERROR_UNAVAILABLE, "Kratos cannot be asked now" },
         [VERDICT_NO_SUCH_LOGIN] = { ERROR_NO_SUCH_LOGIN, "No such login" },
         [VERDICT_INVALID] = { ERROR_INVALID_ARGUMENT, "Invalid argument" },
+        [VERDICT_PASSWORD_REFUSED] = { ERROR_PASSWORD_REFUSED,
+                "Kratos does not take that password" },
 };
 
 operation *operation_free(operation *o)

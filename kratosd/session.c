@@ -20,6 +20,9 @@
 /* How long to wait for a disk that takes nothing. */
 #define STORE_RETRY_USEC (10 * USEC_PER_SEC)
 
+/* How long a session that is to change a password lives: three tries, with time to think. */
+#define CHANGE_USEC ((int64_t)(10 * 60 * USEC_PER_SEC))
+
 /* An open session. There may be many thousands: nothing else of them is kept in memory. */
 typedef struct session {
         sessions *owner;
@@ -79,10 +82,11 @@ static int end_row(sessions *s, const char *id, const char *reason)
         event_facts facts = {
                 .user = row.user, .service = row.service, .rhost = row.rhost, .session = row.session
         };
-        if (!session_row_is_borrowed(&row))
-                log_event(EVENT_SESSION_CLOSED, &facts, reason);
-        else if (row.state == ROW_OPEN)
-                log_event(EVENT_SESSION_CLOSED, &facts, "borrowed");
+        bool borrowed = session_row_is_borrowed(&row);
+
+        if (row.state != ROW_CHANGING && (!borrowed || row.state == ROW_OPEN))
+                log_event(EVENT_SESSION_CLOSED, &facts, borrowed ? "borrowed" : reason);
+        row.attempts = 0;
         revoker_end(s->revoker, &row);
         return 0;
 }
@@ -213,6 +217,8 @@ int sessions_start(sessions *s)
 
         prepared = lifeline_prepare();
         r = store_each_id(s->store, ROW_OPEN, revive, &st);
+        if (r == 0)
+                r = store_each_id(s->store, ROW_CHANGING, revive, &st);
         if (r == 0) {
                 if (st.failed == 0)
                         lifeline_sweep(is_open, s);
@@ -225,30 +231,59 @@ int sessions_start(sessions *s)
         return prepared < 0 ? prepared : r;
 }
 
-/* Ends what was granted and not opened in time, and waits for the next to expire. */
-static void arm_expiry(sessions *s)
+/* Ends a row that has expired: one that nobody has opened, or that has been open for too long. */
+static int expire(sessions *s, const char *id)
+{
+        session *one = find(s, id);
+
+        if (!one)
+                return end_row(s, id, "never-opened");
+        end_session(one, "expired");
+        return 0;
+}
+
+/* Ends what has expired in a state, and says when the next one will: a time of CLOCK_BOOTTIME, or
+ * INT64_MAX. -errno. */
+static int end_expired(sessions *s, enum row_state state, int64_t *ret_next)
 {
         char last[ID_LENGTH + 1] = "";
         session_row row;
         int r;
 
-        while ((r = store_find_due(s->store, ROW_GRANTED, 0, &row)) == 0) {
-                int64_t left = row.due - boottime_usec();
-
+        while ((r = store_find_due(s->store, state, 0, &row)) == 0) {
+                /* Its end could not be stored. */
                 if (strcmp(row.id, last) == 0)
-                        left = (int64_t)STORE_RETRY_USEC; /* its end could not be stored */
+                        row.due = boottime_usec() + (int64_t)STORE_RETRY_USEC;
                 memcpy(last, row.id, sizeof(last));
-                if (left > 0) {
-                        sd_event_source_set_time_relative(s->expiry, (uint64_t)left);
-                        sd_event_source_set_enabled(s->expiry, SD_EVENT_ONESHOT);
-                        return;
+                if (row.due > boottime_usec()) {
+                        *ret_next = row.due;
+                        return 0;
                 }
-                r = end_row(s, row.id, "never-opened");
+                r = expire(s, row.id);
                 if (r < 0)
-                        break;
+                        return r;
         }
-        if (r != -ENOENT)
-                try_again_later(s->expiry);
+        *ret_next = INT64_MAX;
+        return r == -ENOENT ? 0 : r;
+}
+
+/* Ends what is not opened or changed in time, and waits for the next to expire. */
+static void arm_expiry(sessions *s)
+{
+        int64_t granted, changing, left;
+        int r = end_expired(s, ROW_GRANTED, &granted);
+
+        if (r == 0)
+                r = end_expired(s, ROW_CHANGING, &changing);
+        if (r < 0)
+                return try_again_later(s->expiry);
+        if (changing < granted)
+                granted = changing;
+        if (granted == INT64_MAX)
+                return;
+        left = granted - boottime_usec();
+        sd_event_source_set_time_relative(s->expiry, left > 0 ? (uint64_t)left : 0);
+        sd_event_source_set_enabled(s->expiry, SD_EVENT_ONESHOT);
 }
 
 static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
@@ -348,8 +383,8 @@ static int64_t monotonic_usec(void)
         return (int64_t)ts.tv_sec * (int64_t)USEC_PER_SEC + ts.tv_nsec / 1000;
 }
 
-/* Gives a granted row a lifeline, and stores that before anybody is told. */
-static int open_row(sessions *s, session_row *row, pid_t opener, int *ret_lifeline)
+/* Gives a row that is opened a lifeline, and stores that before anybody is told. */
+static int open_row(sessions *s, session_row *row, int *ret_lifeline)
 {
         _cleanup_close_ int reader = -1, writer = -1;
         int r;
@@ -357,10 +392,7 @@ static int open_row(sessions *s, session_row *row, pid_t opener, int *ret_lifeli
         r = lifeline_make(row->id, &reader, &writer);
         if (r < 0)
                 return r;
-        row->state = ROW_OPEN;
         row->has_login = false;
-        row->due = 0;
-        row->opener = opener;
         row->opened = monotonic_usec();
         r = store_update(s->store, row);
         if (r == 0)
@@ -373,25 +405,42 @@ static int open_row(sessions *s, session_row *row, pid_t opener, int *ret_lifeli
         return 0;
 }
 
+/* A granted row that is this user's and service's, and this identity's where that is known. */
+static int find_own(sessions *s, const char *user, const char *identity, const char *login,
+        const char *service, session_row *ret)
+{
+        int r = find_granted(s, login, ret);
+
+        if (r != 0)
+                return r;
+        if (strcmp(ret->user, user) != 0 || strcmp(ret->service, service) != 0 ||
+                (identity[0] && strcmp(ret->identity, identity) != 0))
+                return VERDICT_NO_SUCH_LOGIN;
+        return 0;
+}
+
+static int cannot_open(sessions *s, session_row *row, int error)
+{
+        log_message(LOG_ERR, "A session of %s cannot be opened: %s", row->user, strerror(-error));
+        revoker_end(s->revoker, row);
+        return VERDICT_UNAVAILABLE;
+}
+
 int sessions_open(sessions *s, const char *user, const char *identity, const char *login,
         const char *service, pid_t opener, char ret_id[static ID_LENGTH + 1], int *ret_lifeline)
 {
         session_row row;
         int r;
 
-        r = find_granted(s, login, &row);
+        r = find_own(s, user, identity, login, service, &row);
         if (r != 0)
                 return r;
-        if (strcmp(row.user, user) != 0 || strcmp(row.service, service) != 0 ||
-                (identity[0] && strcmp(row.identity, identity) != 0))
-                return VERDICT_NO_SUCH_LOGIN;
-
-        r = open_row(s, &row, opener, ret_lifeline);
-        if (r < 0) {
-                log_message(LOG_ERR, "A session of %s cannot be opened: %s", user, strerror(-r));
-                revoker_end(s->revoker, &row);
-                return VERDICT_UNAVAILABLE;
-        }
+        row.state = ROW_OPEN;
+        row.due = 0;
+        row.opener = opener;
+        r = open_row(s, &row, ret_lifeline);
+        if (r < 0)
+                return cannot_open(s, &row, r);
         event_facts facts = {
                 .user = row.user, .service = row.service, .rhost = row.rhost, .session = row.session
         };
@@ -399,6 +448,41 @@ int sessions_open(sessions *s, const char *user, const char *identity, const cha
                 session_row_is_borrowed(&row) ? "borrowed" : "opened");
         memcpy(ret_id, row.id, ID_LENGTH + 1);
         return 0;
+}
+
+void sessions_change_key(const char *login, char ret[static CHANGE_KEY_MAX + 1])
+{
+        snprintf(ret, CHANGE_KEY_MAX + 1, PURPOSE_CHANGE_PASSWORD ":%s", login);
+}
+
+int sessions_open_change(sessions *s, const char *user, const char *identity, const char *login,
+        const char *service, char ret_id[static ID_LENGTH + 1], int *ret_lifeline)
+{
+        char key[CHANGE_KEY_MAX + 1];
+        session_row row;
+        int r;
+
+        sessions_change_key(login, key);
+        r = find_own(s, user, identity, key, service, &row);
+        if (r != 0)
+                return r;
+        row.state = ROW_CHANGING;
+        row.due = boottime_usec() + CHANGE_USEC;
+        r = open_row(s, &row, ret_lifeline);
+        if (r < 0)
+                return cannot_open(s, &row, r);
+        arm_expiry(s);
+        memcpy(ret_id, row.id, ID_LENGTH + 1);
+        return 0;
+}
+
+int sessions_find_change(sessions *s, const char *id, session_row *ret)
+{
+        int r = find(s, id) ? store_find(s->store, id, ret) : -ENOENT;
+
+        if (r == -ENOENT || (r == 0 && ret->state != ROW_CHANGING))
+                return VERDICT_NO_SUCH_LOGIN;
+        return r;
 }
 
 int sessions_close(sessions *s, const char *id)

@@ -37,6 +37,11 @@ int sessions_start(sessions *s);
 /* Stores that a row became a session which the login id opens within usec. -errno. */
 int sessions_grant(sessions *s, session_row *row, const char *login, uint64_t usec);
 
+/* A login that was granted to change a password is not granted under its own id, but under this
+ * one: neither kind is ever opened as the other. */
+#define CHANGE_KEY_MAX (ID_LENGTH + sizeof(PURPOSE_CHANGE_PASSWORD ":") - 1)
+void sessions_change_key(const char *login, char ret[static CHANGE_KEY_MAX + 1]);
+
 /* Opens a session, once, for the user and service for which its login was granted, and for the
  * identity to which the user's name belongs now, where that is known (not ""), by a process (0
  * where that is not known): its row's id, and the lifeline's write end, which the caller owns. 0;
@@ -45,7 +50,15 @@ int sessions_grant(sessions *s, session_row *row, const char *login, uint64_t us
 int sessions_open(sessions *s, const char *user, const char *identity, const char *login,
         const char *service, pid_t opener, char ret_id[static ID_LENGTH + 1], int *ret_lifeline);
 
-/* Ends an open session, because PAM closes it. 0; VERDICT_NO_SUCH_LOGIN. */
+/* Likewise, for a login that was granted to change a password: what it opens lives for some minutes
+ * at most. */
+int sessions_open_change(sessions *s, const char *user, const char *identity, const char *login,
+        const char *service, char ret_id[static ID_LENGTH + 1], int *ret_lifeline);
+
+/* The row of one that is open. 0; VERDICT_NO_SUCH_LOGIN; -errno. */
+int sessions_find_change(sessions *s, const char *id, session_row *ret);
+
+/* Ends an open session of either kind, because PAM closes it. 0; VERDICT_NO_SUCH_LOGIN. */
 int sessions_close(sessions *s, const char *id);
 
 /* Ends a session that was granted and will not be opened. 0; VERDICT_NO_SUCH_LOGIN; -errno. */

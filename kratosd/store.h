@@ -28,6 +28,8 @@ enum row_state {
         ROW_GRANTED = 2,  /* a session, which nobody has opened yet */
         ROW_OPEN = 3,     /* a session with a lifeline */
         ROW_REVOKING = 4, /* over: to be revoked, and then forgotten */
+        ROW_CHANGING =
+                5, /* a session with a lifeline, made to change a password and nothing else */
 };
 
 #define TOKEN_SEALED_MAX 512
@@ -49,8 +51,8 @@ typedef struct session_row {
         unsigned char login_hash[LOGIN_HASH_SIZE];
         int has_login;
         int64_t posted; /* at the latest; 0 for an earlier boot */
-        int64_t due;    /* ROW_GRANTED: when it expires; ROW_REVOKING: when to try next */
-        int attempts;
+        int64_t due;    /* ROW_GRANTED, ROW_CHANGING: when it expires; ROW_REVOKING: when to try next */
+        int attempts;   /* to revoke it; ROW_CHANGING: to change the password */
         pid_t opener;   /* ROW_OPEN: the process that opened it; 0 where that is not known */
         int64_t opened; /* and when, microseconds of CLOCK_MONOTONIC, as logind counts */
         int renewals;   /* of its Kratos session */

@@ -15,5 +15,6 @@ enum verdict {
         VERDICT_UNAVAILABLE,
         VERDICT_NO_SUCH_LOGIN,
         VERDICT_INVALID,
-        VERDICT_MORE, /* no verdict yet: something more is asked */
+        VERDICT_PASSWORD_REFUSED, /* the new one, by Kratos's policy */
+        VERDICT_MORE,             /* no verdict yet: something more is asked */
 };

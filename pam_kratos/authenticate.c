@@ -11,9 +11,6 @@
 #include "login-id.h"
 #include "secret.h"
 
-/* What libpam makes a refused person wait, in microseconds; it varies this by half. */
-#define FAIL_DELAY_USEC 2000000
-
 /* The answers so far, each in a sealed memfd, and the kind of prompt that it answered. */
 typedef struct conversation {
         unsigned count;
@@ -45,12 +42,14 @@ static int refuse(call *c, int code, const char *why)
         return code;
 }
 
-static int begin(call *c, client_login *ret)
+int authenticate_begin(call *c, client_login *ret)
 {
         client_context context;
         const char *wrong = context_collect(c->pamh, &context);
         int r;
 
+        if (c->purpose)
+                context.purpose = c->purpose;
         r = call_result(c, c->library.methods->begin_login(&c->client, c->user, &context, ret));
         if (r != PAM_SUCCESS)
                 return r;
@@ -77,10 +76,11 @@ static int add_answer(call *c, const client_prompt *prompt, const char *text, co
 /* Asks for the password where an earlier module or the program has not done so already. */
 static int ask_password(call *c, const client_prompt *prompt, conversation *a)
 {
+        int which = c->purpose ? PAM_OLDAUTHTOK : PAM_AUTHTOK;
         const char *password = NULL;
         int r;
 
-        r = pam_get_authtok(c->pamh, PAM_AUTHTOK, &password, prompt->text);
+        r = pam_get_authtok(c->pamh, which, &password, prompt->text);
         if (r == PAM_AUTH_ERR)
                 return refuse(c, r, "no earlier module has asked for the password");
         if (r != PAM_SUCCESS || !password)
@@ -119,7 +119,7 @@ static int begin_again(call *c, conversation *a, client_login *login)
         int r;
 
         a->begun_again = true;
-        r = begin(c, login);
+        r = authenticate_begin(c, login);
         for (unsigned i = 0; r == PAM_SUCCESS && i < a->count && !login->granted; i++) {
                 if (strcmp(login->prompt.kind, a->answers[i].kind) != 0)
                         return refuse(
@@ -140,8 +140,7 @@ static int answer(call *c, conversation *a, client_login *login)
         return call_result(c, r);
 }
 
-/* Asks whatever the daemon wants to be asked, until it has granted the login. */
-static int converse(call *c, client_login *login)
+int authenticate_converse(call *c, client_login *login)
 {
         _cleanup_(conversation_end) conversation a = {};
         int r;
@@ -162,15 +161,23 @@ static int converse(call *c, client_login *login)
         return PAM_SUCCESS;
 }
 
-/* Keeps a granted login for the session phase. A program may have set another PAM_USER while it was
- * asked, and the verdict is not about them. */
-static int keep(call *c, const client_login *login)
+int authenticate_confirm_user(call *c)
 {
         const void *user = NULL;
 
         if (pam_get_item(c->pamh, PAM_USER, &user) != PAM_SUCCESS || !user ||
                 strcmp(user, c->user) != 0)
                 return refuse(c, PAM_SYSTEM_ERR, "the user changed in the midst of the login");
+        return PAM_SUCCESS;
+}
+
+/* Keeps a granted login for the session phase. */
+static int keep(call *c, const client_login *login)
+{
+        int r = authenticate_confirm_user(c);
+
+        if (r != PAM_SUCCESS)
+                return r;
         /* Nobody but root opens a session. */
         if (geteuid() == 0) {
                 if (c->options.login_id_in_env && login_id_put(c->pamh, login->id) != PAM_SUCCESS)
@@ -181,8 +188,7 @@ static int keep(call *c, const client_login *login)
         return PAM_SUCCESS;
 }
 
-/* True for a verdict against a person, as opposed to none. */
-static bool is_denial(int code)
+bool authenticate_is_denial(int code)
 {
         return code == PAM_AUTH_ERR || code == PAM_PERM_DENIED || code == PAM_ACCT_EXPIRED ||
                code == PAM_MAXTRIES;
@@ -200,9 +206,9 @@ int authenticate(call *c)
         call_void(c);
         if (login_id_take(c->pamh, c->env_login) == PAM_SUCCESS)
                 call_cancel(c, c->env_login);
-        r = begin(c, &login);
+        r = authenticate_begin(c, &login);
         if (r == PAM_SUCCESS)
-                r = converse(c, &login);
+                r = authenticate_converse(c, &login);
         if (r == PAM_SUCCESS)
                 r = keep(c, &login);
 
@@ -210,7 +216,7 @@ int authenticate(call *c)
          * or has tried too often. */
         if (r == PAM_PERM_DENIED || r == PAM_MAXTRIES)
                 call_tell(c, PAM_ERROR_MSG, c->client.message);
-        if (is_denial(r))
+        if (authenticate_is_denial(r))
                 (void)pam_fail_delay(c->pamh, FAIL_DELAY_USEC);
         if (r != PAM_SUCCESS && login.id[0])
                 (void)c->library.methods->cancel_login(&c->client, login.id);

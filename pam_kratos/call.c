@@ -208,6 +208,9 @@ static void report(call *c, int r, int code)
                         "refused %s: %s%s%s%s", c->user, name, open, k->message, shut);
         else if (r == CLIENT_UNREACHABLE)
                 pam_syslog(c->pamh, LOG_ERR, "refused %s: kratosd cannot be reached", c->user);
+        else if (r == CLIENT_LOST)
+                pam_syslog(c->pamh, LOG_ERR,
+                        "kratosd did not say whether it changed the password of %s", c->user);
         else
                 pam_syslog(c->pamh, LOG_ERR, "refused %s: %s", c->user,
                         r == -EPERM     ? "whoever answers is not kratosd"

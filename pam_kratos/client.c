@@ -428,6 +428,33 @@ static int open_session(client *c, const char *user, const char *login,
         return r;
 }
 
+static int try_change_password(client *c, const char *session, int secret_fd)
+{
+        _cleanup_exchange_ exchange x = { .client = c };
+        int r;
+
+        r = exchange_begin(&x, ANSWER_DEADLINE_USEC, "ChangePassword", true);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_append(x.request, "sh", session, secret_fd);
+        if (r < 0)
+                return r;
+        r = exchange_finish(&x, "");
+        if (r == 0 || r == CLIENT_REFUSED || (r == CLIENT_UNREACHABLE && !c->peer->owner[0]))
+                return r;
+        return CLIENT_LOST;
+}
+
+/* A kratosd that has started anew goes on with the session, too. */
+static int change_password(client *c, const char *session, int secret_fd)
+{
+        int r = try_change_password(c, session, secret_fd);
+
+        if (r == CLIENT_UNREACHABLE && !c->peer->owner[0])
+                r = try_change_password(c, session, secret_fd);
+        return r;
+}
+
 static int close_session(client *c, const char *session)
 {
         return end(c, "CloseSession", session);
@@ -441,5 +468,6 @@ EXPORT const client_library kratosd_client = {
         .cancel_login = cancel_login,
         .check_account = check_account,
         .open_session = open_session,
+        .change_password = change_password,
         .close_session = close_session,
 };

@@ -13,7 +13,7 @@
 #include "interface.h"
 
 /* Changes with this header, so that a module and a library of two versions never meet. */
-#define CLIENT_ABI 1
+#define CLIENT_ABI 2
 #define CLIENT_SYMBOL "kratosd_client"
 
 /* Bus names and error names, in bytes (D-Bus specification, "Valid Names"). */
@@ -74,6 +74,7 @@ typedef struct client_session {
 enum client_result {
         CLIENT_UNREACHABLE = 1, /* no bus, no daemon, or no answer in time */
         CLIENT_REFUSED,         /* the daemon, or the bus, answered with client.error */
+        CLIENT_LOST,            /* the call was sent, and nobody knows what became of it */
 };
 
 typedef struct client_library {
@@ -90,5 +91,8 @@ typedef struct client_library {
                 client *c, const char *user, const client_context *context, client_account *ret);
         int (*open_session)(client *c, const char *user, const char *login,
                 const client_context *context, client_session *ret);
+        /* Sends a new password for a session that was opened for that, as answer does. CLIENT_LOST
+         * where it may be the password by now. */
+        int (*change_password)(client *c, const char *session, int secret_fd);
         int (*close_session)(client *c, const char *session);
 } client_library;

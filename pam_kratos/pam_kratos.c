@@ -6,6 +6,7 @@
 #include "call.h"
 #include "cleanup.h"
 #include "login-id.h"
+#include "password.h"
 #include "session.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -86,4 +87,18 @@ EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const c
         if (r == PAM_SUCCESS && !c.ours)
                 r = PAM_USER_UNKNOWN;
         return or_ignore(r);
+}
+
+EXPORT int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        _cleanup_call_ call c = { .pamh = pamh, .flags = flags };
+        bool first = flags & PAM_PRELIM_CHECK;
+        int r;
+
+        r = call_begin(&c, argc, argv);
+        if (r == PAM_SUCCESS)
+                r = call_whose(&c, first);
+        if (r == PAM_SUCCESS)
+                r = first ? password_check(&c) : password_change(&c);
+        return r;
 }

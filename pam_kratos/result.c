@@ -23,7 +23,7 @@ int result_code(int r, const char *error)
 {
         if (r == 0)
                 return PAM_SUCCESS;
-        if (r == CLIENT_UNREACHABLE)
+        if (r == CLIENT_UNREACHABLE || r == CLIENT_LOST)
                 return PAM_AUTHINFO_UNAVAIL;
         if (r == CLIENT_REFUSED)
                 for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)

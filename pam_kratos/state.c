@@ -7,18 +7,19 @@
 #include "cleanup.h"
 
 #define STATE_NAME "pam_kratos"
-#define SESSION_NAME "pam_kratos session of "
+#define SESSION_KIND "session"
+#define CHANGE_KIND "change"
 
 /* A name of PAM data that holds a user's session. */
 typedef struct session_name {
-        char text[sizeof(SESSION_NAME) + USER_NAME_MAX];
+        char text[sizeof("pam_kratos " SESSION_KIND " of ") + USER_NAME_MAX];
 } session_name;
 
-static session_name session_name_of(const char *user)
+static session_name name_of(const char *kind, const char *user)
 {
         session_name name;
 
-        snprintf(name.text, sizeof(name.text), "%s%s", SESSION_NAME, user);
+        snprintf(name.text, sizeof(name.text), "pam_kratos %s of %s", kind, user);
         return name;
 }
 
@@ -80,27 +81,52 @@ void state_reset(state *s, const char *user, const char *service)
         snprintf(s->service, sizeof(s->service), "%s", service);
 }
 
-const client_session *session_find(pam_handle_t *pamh, const char *user)
-{
-        return find(pamh, session_name_of(user).text);
-}
-
-int session_keep(pam_handle_t *pamh, const char *user, const client_session *session)
+static int keep(pam_handle_t *pamh, session_name name, const client_session *session)
 {
         client_session *kept = malloc(sizeof(*kept));
 
         if (!kept)
                 return -ENOMEM;
         *kept = *session;
-        if (pam_set_data(pamh, session_name_of(user).text, kept, session_free) != PAM_SUCCESS) {
+        if (pam_set_data(pamh, name.text, kept, session_free) != PAM_SUCCESS) {
                 free(kept);
                 return -ENOMEM;
         }
         return 0;
 }
 
+static void drop(pam_handle_t *pamh, session_name name)
+{
+        if (find(pamh, name.text))
+                pam_set_data(pamh, name.text, NULL, NULL);
+}
+
+const client_session *session_find(pam_handle_t *pamh, const char *user)
+{
+        return find(pamh, name_of(SESSION_KIND, user).text);
+}
+
+int session_keep(pam_handle_t *pamh, const char *user, const client_session *session)
+{
+        return keep(pamh, name_of(SESSION_KIND, user), session);
+}
+
 void session_drop(pam_handle_t *pamh, const char *user)
 {
-        if (session_find(pamh, user))
-                pam_set_data(pamh, session_name_of(user).text, NULL, NULL);
+        drop(pamh, name_of(SESSION_KIND, user));
+}
+
+const client_session *change_find(pam_handle_t *pamh, const char *user)
+{
+        return find(pamh, name_of(CHANGE_KIND, user).text);
+}
+
+int change_keep(pam_handle_t *pamh, const char *user, const client_session *session)
+{
+        return keep(pamh, name_of(CHANGE_KIND, user), session);
+}
+
+void change_drop(pam_handle_t *pamh, const char *user)
+{
+        drop(pamh, name_of(CHANGE_KIND, user));
 }

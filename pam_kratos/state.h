@@ -1,5 +1,5 @@
 /*
- * What a PAM handle remembers of us between two calls. There are two kinds, both owned by libpam:
+ * What a PAM handle remembers of us between two calls. There are three kinds, all owned by libpam:
  *
  * The state is about one user and one service, and is void as soon as the handle serves another: a
  * login that was granted and not yet opened, and whose the user was found to be (rule 2).
@@ -7,7 +7,9 @@
  * A session is kept under its user's name, for a program may open one for alice and one for bob and
  * close them in any order: its id, and the lifeline whose end is the end of the session.
  *
- * libpam frees both with the handle, also in forked children: freeing erases memory and closes
+ * A session that is to change a password is kept likewise, between PAM's two passes.
+ *
+ * libpam frees all with the handle, also in forked children: freeing erases memory and closes
  * descriptors, and never talks to the daemon. (rule 28)
  */
 #pragma once
@@ -44,3 +46,8 @@ int session_keep(pam_handle_t *pamh, const char *user, const client_session *ses
 
 /* Closes the lifeline of the user's session, if there is one. */
 void session_drop(pam_handle_t *pamh, const char *user);
+
+/* The same for the session that is to change the user's password. */
+const client_session *change_find(pam_handle_t *pamh, const char *user);
+int change_keep(pam_handle_t *pamh, const char *user, const client_session *session);
+void change_drop(pam_handle_t *pamh, const char *user);

@@ -205,18 +205,18 @@ class TestDocumentation:
         methods["Manager"]["Answer"].remove(secret)
         assert methods["User"].items() <= methods["Manager"].items()
         assert methods["Manager"].keys() - methods["User"].keys() == {
-            "OpenSession", "CloseSession", "AddAccount", "Unpin",
+            "OpenSession", "ChangePassword", "CloseSession", "AddAccount", "Unpin",
         }  # fmt: skip
 
     def test_the_event_ids_agree(self) -> None:
         ids = dict(re.findall(r'EVENT_ID_(\w+) "([0-9a-f]{32})"', source("kratosd/event-ids.h")))
         rows = re.findall(r"^\| `([a-z-]+)` \| `([0-9a-f]{32})` \|", source("doc/journal.md"), re.M)
         assert {name.upper().replace("-", "_"): id for name, id in rows} == ids
-        assert len(set(ids.values())) == len(rows) == 6
+        assert len(set(ids.values())) == len(rows) == 8
 
     def test_the_reason_codes_agree(self) -> None:
         text = source("doc/journal.md")
-        told = set(re.findall(r"^\| (?:`session-\w+` \| |`login-\w+` \| )?`([a-z-]+)` \|", text, re.M))
+        told = set(re.findall(r"^\| (?:`(?:session|login|password)-\w+` \| )?`([a-z-]+)` \|", text, re.M))
         told -= set(re.findall(r"^\| `([a-z-]+)` \| `[0-9a-f]{32}`", text, re.M))
         code = "".join(path.read_text() for path in sorted((TREE / "kratosd").glob("*.c")))
         said = set(re.findall(r'return "([a-z]+-[a-z-]+)"', code))
@@ -224,4 +224,6 @@ class TestDocumentation:
         said |= set(re.findall(r'\brefuse\(ret, VERDICT_\w+, "([a-z-]+)",', code))
         for call in r"\w*refuse\w*", r"end_\w+", r"log_event":
             said |= set(re.findall(rf'\b{call}\([^;"]*"([a-z]+(?:-[a-z]+)*)"\)', code))
+        said |= set(re.findall(r'\blogin_refuse_\w+\(\s*l,[^;"]*"([a-z]+(?:-[a-z]+)*)",', code))
+        said |= set(re.findall(r'\bfinish\(\s*c, VERDICT_\w+, "([a-z-]+)",', code))
         assert said == told
