@@ -7,6 +7,7 @@
 #include "access.h"
 #include "adoption.h"
 #include "log.h"
+#include "password-due.h"
 #include "store-accounts.h"
 #include "timespan.h"
 
@@ -77,6 +78,16 @@ static int decide_without_document(account_check *check, refusal *ret)
         return r < 0 ? r : decide_by_rules(check, NULL, ret);
 }
 
+/* A locker could not change it, and whoever it keeps out cannot either. */
+static int decide_by_password(account_check *check, const posix *document, refusal *ret)
+{
+        int r = password_is_due(check->accounts->store, document, check->identity);
+
+        return r <= 0 ? r
+                      : refuse(ret, VERDICT_CHANGE_DEMANDED, "password-expired",
+                                "You have to change your password now.");
+}
+
 static int decide_by_document(account_check *check, refusal *ret)
 {
         _cleanup_account_row_ account_row row = { 0 };
@@ -94,7 +105,8 @@ static int decide_by_document(account_check *check, refusal *ret)
         r = posix_parse(row.document, strlen(row.document), &document, &why);
         if (r != POSIX_OK)
                 return r < 0 ? r : -EBADMSG;
-        return decide_by_rules(check, document, ret);
+        r = decide_by_rules(check, document, ret);
+        return r == 0 && check->program ? decide_by_password(check, document, ret) : r;
 }
 
 /* Whether that long ago is more than a time; or, for what was written under a wrong clock, that
@@ -167,7 +179,7 @@ static void conclude(account_check *ended)
         refusal why = { 0 };
         int verdict = decide(check, &why);
 
-        if (verdict != 0 && may_tell(check))
+        if (verdict != 0 && verdict != VERDICT_CHANGE_DEMANDED && may_tell(check))
                 log_event(EVENT_LOGIN_REFUSED, &facts, why.reason ? why.reason : "internal-fault");
         check->done(verdict, why.sentence, check->userdata);
 }

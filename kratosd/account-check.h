@@ -12,8 +12,9 @@
 
 typedef struct account_check account_check;
 
-/* The verdict: 0, with the user's name known to be ours; VERDICT_UNKNOWN_USER, VERDICT_NOT_ALLOWED,
- * VERDICT_DISABLED, VERDICT_UNAVAILABLE, -errno. The sentence is for the person, or NULL. */
+/* The verdict: 0, with the user's name known to be ours; VERDICT_CHANGE_DEMANDED, likewise, for
+ * login programs; VERDICT_UNKNOWN_USER, VERDICT_NOT_ALLOWED, VERDICT_DISABLED, VERDICT_UNAVAILABLE,
+ * -errno. The sentence is for the person, or NULL. */
 typedef void (*account_checked)(int verdict, const char *sentence, void *userdata);
 
 /* Begins a check, for a login program or for the person itself, whose refusals are not all told: it

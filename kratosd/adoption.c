@@ -192,6 +192,9 @@ static int put(candidate *c)
 
         if (r == -ENOENT)
                 r = store_add_pin(c->store, c->row.name, c->row.identity);
+        /* Where it is demanded anew, it has not been done. */
+        if (r == 0 && !c->document->password_change_now)
+                r = store_delete_password_change(c->store, c->row.identity);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < c->document->n_groups; i++)

@@ -4,6 +4,7 @@
 #include "body.h"
 #include "log.h"
 #include "login-steps.h"
+#include "password-due.h"
 
 /* New passwords that are with Kratos at once: each holds a connection of root's to the bus. */
 #define CHANGES_MAX 32
@@ -152,13 +153,24 @@ static uint64_t time_left(const password_change *c)
         return left > 0 ? (uint64_t)left : 0;
 }
 
+/* That it is done and cannot be stored is no failure: the person is asked to do it once more. */
+static void succeed(password_change *c)
+{
+        int r = password_note_changed(c->owner->store, c->row.identity);
+
+        if (r < 0)
+                log_message(LOG_ERR, "That %s has changed the password cannot be stored: %s",
+                        c->row.user, strerror(-r));
+        finish(c, VERDICT_GRANTED, "changed", NULL);
+}
+
 static void on_posted(int outcome, const char *sentence, void *userdata)
 {
         password_change *c = userdata;
 
         c->call = NULL;
         if (outcome == KRATOS_OK)
-                return finish(c, VERDICT_GRANTED, "changed", NULL);
+                return succeed(c);
         if (outcome == KRATOS_DENIED)
                 return finish(c, VERDICT_PASSWORD_REFUSED, "password-policy",
                         *sentence ? sentence : REFUSED_SENTENCE);

@@ -268,15 +268,17 @@ static void run_cancel_login(operation *taken)
 static void on_checked(int verdict, const char *sentence, void *userdata)
 {
         _cleanup_operation_ operation *o = userdata;
+        bool expired = verdict == VERDICT_CHANGE_DEMANDED;
         sd_bus_message *reply = NULL;
         int r;
 
         o->check = NULL;
-        if (verdict != 0)
+        if (verdict != 0 && !expired)
                 return operation_answer_with(o, verdict, sentence);
         r = sd_bus_message_new_method_return(o->message, &reply);
         if (r >= 0)
-                r = sd_bus_message_append(reply, "ss", VERDICT_OK, "");
+                r = sd_bus_message_append(reply, "ss",
+                        expired ? VERDICT_PASSWORD_EXPIRED : VERDICT_OK, expired ? sentence : "");
         conclude(o, r < 0 ? r : 0, reply);
 }
 

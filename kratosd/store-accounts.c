@@ -387,3 +387,20 @@ int store_put_standing(store *s, const char *identity, const standing *what)
         sqlite3_bind_int64(statement, 3, what->checked);
         return store_run(s, statement);
 }
+
+int store_find_password_change(store *s, const char *identity)
+{
+        char one[2];
+
+        return find_text(s, FIND_PASSWORD_CHANGE, identity, one, sizeof(one));
+}
+
+int store_put_password_change(store *s, const char *identity)
+{
+        return run_text(s, PUT_PASSWORD_CHANGE, identity);
+}
+
+int store_delete_password_change(store *s, const char *identity)
+{
+        return run_text(s, DELETE_PASSWORD_CHANGE, identity);
+}

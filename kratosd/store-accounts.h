@@ -88,3 +88,9 @@ int store_delete_pin(store *s, const char *name);
 
 int store_find_standing(store *s, const char *identity, standing *ret);
 int store_put_standing(store *s, const char *identity, const standing *what);
+
+/* That a person has changed the password, as their document demands. -ENOENT where that is not
+ * known. */
+int store_find_password_change(store *s, const char *identity);
+int store_put_password_change(store *s, const char *identity);
+int store_delete_password_change(store *s, const char *identity);

@@ -10,7 +10,7 @@
 
 #include "store.h"
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 enum statement {
         /* sessions */
@@ -64,6 +64,9 @@ enum statement {
         PUT_STANDING,
         FIND_STANDING,
         DELETE_STANDING,
+        PUT_PASSWORD_CHANGE,
+        FIND_PASSWORD_CHANGE,
+        DELETE_PASSWORD_CHANGE,
         /* throttling */
         FIND_THROTTLE,
         PUT_THROTTLE,

@@ -44,6 +44,8 @@ const char *const store_migrations[SCHEMA_VERSION] = {
         "ALTER TABLE session ADD COLUMN borrowed TEXT NOT NULL DEFAULT '';"
         "ALTER TABLE session ADD COLUMN renewals INTEGER NOT NULL DEFAULT 0;"
         "CREATE INDEX session_user ON session (user) WHERE state = 3;",
+        /* 4: passwords were changed elsewhere */
+        "CREATE TABLE password_change (identity TEXT PRIMARY KEY) WITHOUT ROWID;",
 };
 
 const char *const store_sql[STATEMENTS] = {
@@ -124,6 +126,9 @@ const char *const store_sql[STATEMENTS] = {
                          " ON CONFLICT (identity) DO UPDATE SET active = ?2, checked = ?3",
         [FIND_STANDING] = "SELECT active, checked FROM standing WHERE identity = ?1",
         [DELETE_STANDING] = "DELETE FROM standing WHERE identity = ?1",
+        [PUT_PASSWORD_CHANGE] = "INSERT OR IGNORE INTO password_change (identity) VALUES (?1)",
+        [FIND_PASSWORD_CHANGE] = "SELECT 1 FROM password_change WHERE identity = ?1",
+        [DELETE_PASSWORD_CHANGE] = "DELETE FROM password_change WHERE identity = ?1",
         [FIND_THROTTLE] = "SELECT count, at FROM throttle"
                           " WHERE kind = ?1 AND user = ?2 AND place = ?3 AND slot = ?4",
         [PUT_THROTTLE] = "INSERT INTO throttle (kind, user, place, slot, count, at)"

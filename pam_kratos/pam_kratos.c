@@ -100,5 +100,8 @@ EXPORT int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const char 
                 r = call_whose(&c, first);
         if (r == PAM_SUCCESS)
                 r = first ? password_check(&c) : password_change(&c);
+        /* Whoever had to change it and did not is not let in: that login will not be opened. */
+        if (r != PAM_SUCCESS && r != PAM_USER_UNKNOWN && flags & PAM_CHANGE_EXPIRED_AUTHTOK)
+                call_void(&c);
         return r;
 }

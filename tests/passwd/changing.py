@@ -25,6 +25,7 @@ SIMILAR = "The password can not be used because it is too similar to the identif
 DIFFERENT = "Sorry, passwords do not match."
 SAME = "That is the password that you have already."
 ROOT = "Only the person can change this password, or an administrator of Kratos at Kratos."
+UNKNOWN = "Kratos did not say whether the password was changed."
 UNREACHABLE = "The password cannot be changed now. It is unchanged."
 
 

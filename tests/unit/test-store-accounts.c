@@ -439,7 +439,7 @@ static void test_migration_from_version_1(void **state)
         store_free(s);
         /* With a session in it, by the same machine and boot. */
         alter("DROP TABLE account; DROP TABLE number; DROP TABLE membership; DROP TABLE standing;"
-              "DROP TABLE throttle; "
+              "DROP TABLE throttle; DROP TABLE password_change;"
               "DROP INDEX session_identity; DROP INDEX session_user;"
               "ALTER TABLE session DROP COLUMN opener; ALTER TABLE session DROP COLUMN opened;"
               "ALTER TABLE session DROP COLUMN borrowed;"

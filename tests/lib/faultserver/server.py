@@ -21,6 +21,8 @@ ENDPOINTS = [
     ("renewal", "GET", r"/self-service/login/api\?refresh=true"),
     ("second", "GET", r"/self-service/login/api\?aal=aal2(?:&refresh=true)?"),
     ("login", "POST", r"/self-service/login"),
+    ("settings-flow", "GET", r"/self-service/settings/api"),
+    ("settings-submit", "POST", r"/self-service/settings"),
     ("logout", "DELETE", r"/self-service/logout/api"),
     ("old-logout", "DELETE", r"/sessions"),
     ("whoami", "GET", r"/sessions/whoami"),
