@@ -83,9 +83,10 @@ static int decide_by_password(account_check *check, const posix *document, refus
 {
         int r = password_is_due(check->accounts->store, document, check->identity);
 
-        return r <= 0 ? r
-                      : refuse(ret, VERDICT_CHANGE_DEMANDED, "password-expired",
-                                "You have to change your password now.");
+        if (r <= 0)
+                return r;
+        *ret = (refusal){ .sentence = "You have to change your password now." };
+        return VERDICT_CHANGE_DEMANDED;
 }
 
 static int decide_by_document(account_check *check, refusal *ret)

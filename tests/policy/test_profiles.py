@@ -166,6 +166,42 @@ class TestAccount:
         assert run(service, "acct_mgmt") == CODES["new_authtok_reqd"]
 
 
+@pytest.mark.parametrize("profile", [*PROFILES, "passwd"])
+class TestPassword:
+    """The first pass decides whose password it is, and the second is bound by that."""
+
+    @staticmethod
+    def change(profile: str, ours: str, local: str, module: str = "pam_debug.so") -> str:
+        service = install(profile, ours, module=module)
+        line = f"password required pam_debug.so prechauthtok={local} chauthtok={local}\n"
+        Path("/etc/pam.d/policy-common-password").write_text(line)
+        return run(service, "chauthtok")
+
+    def test_success_needs_nobody_else(self, profile: str) -> None:
+        assert self.change(profile, "prechauthtok=success chauthtok=success", "authtok_err") == ""
+
+    def test_rule_3_a_change_that_fails_is_no_success(self, profile: str) -> None:
+        """Ours never says "not ours" then: that would hand the change on."""
+        for code, text in CODES.items():
+            if code not in ("ignore", "incomplete", "user_unknown", "module_unknown"):
+                said = self.change(profile, f"prechauthtok=success chauthtok={code}", "success")
+                assert said == text, code
+
+    def test_rule_36_everything_else_ends_it(self, profile: str) -> None:
+        for code in CODES:
+            if code not in ("user_unknown", "module_unknown"):
+                assert self.change(profile, f"prechauthtok={code} chauthtok=success", "success"), code
+
+    @pytest.mark.parametrize("local", ["success", "authtok_err"])
+    def test_rule_23_not_ours_is_left_to_the_others(self, profile: str, local: str) -> None:
+        ours = "prechauthtok=user_unknown chauthtok=user_unknown"
+        said = self.change(profile, ours, local)
+        assert said == ("" if local == "success" else CODES[local])
+
+    def test_rule_23_a_missing_module_keeps_nobody_out(self, profile: str) -> None:
+        assert self.change(profile, "", "success", "pam_absent.so") == ""
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 class TestSession:
     def test_ours_and_not_ours(self, profile: str) -> None:
