@@ -29,6 +29,7 @@ SIGNATURES = {
     "CheckAccount": "sa{sv}",
     "OpenSession": "ssa{sv}",
     "CloseSession": "s",
+    "ChangePassword": "sh",
 }
 
 
