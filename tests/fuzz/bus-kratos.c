@@ -56,6 +56,7 @@ struct kratos_call {
         kratos_flow_done flow;
         kratos_login_done_handler login;
         kratos_offer_done offer;
+        kratos_change_done change;
         void *userdata;
         int outcome;
         unsigned flags;
@@ -255,6 +256,9 @@ static int on_turn(sd_event_source *source, void *userdata)
                 c->flow(c->outcome, &flow, c->userdata);
         else if (c->offer)
                 answer_offer_request(c);
+        else if (c->change)
+                c->change(c->outcome, c->outcome == KRATOS_DENIED ? "For a reason." : "",
+                        c->userdata);
         else
                 answer_submission(c);
         kratos_cancel(c);
@@ -293,18 +297,44 @@ int kratos_begin_renewal(kratos *k, const secret *token, uint64_t deadline_usec,
         return kratos_begin_login(k, true, deadline_usec, done, userdata, ret);
 }
 
+/* The session that a token belongs to. */
+static facts *facts_of_token(const secret *token)
+{
+        require(strncmp(secret_data(token), TOKEN_PREFIX, strlen(TOKEN_PREFIX)) == 0);
+        return facts_of_nonce(secret_data(token) + strlen(TOKEN_PREFIX));
+}
+
+int kratos_begin_settings(kratos *k, const secret *token, uint64_t deadline_usec,
+        kratos_flow_done done, void *userdata, kratos_call **ret)
+{
+        require(facts_of_token(token)->made);
+        return kratos_begin_login(k, true, deadline_usec, done, userdata, ret);
+}
+
+int kratos_change_password(kratos *k, const kratos_flow *flow, const secret *token,
+        const secret *password, uint64_t deadline_usec, kratos_change_done done, void *userdata,
+        kratos_call **ret)
+{
+        (void)k;
+        (void)deadline_usec;
+        require(facts_of_token(token)->granted && uuid_is_valid(flow->id));
+        require(secret_size(password) > 0 && secret_size(password) <= ANSWER_MAX);
+        (void)begin(userdata, ret);
+        (*ret)->change = done;
+        return 0;
+}
+
 int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
         kratos_offer_done done, void *userdata, kratos_call **ret)
 {
         (void)k;
         (void)deadline_usec;
         require(!anew);
-        require(strncmp(secret_data(token), TOKEN_PREFIX, strlen(TOKEN_PREFIX)) == 0);
         if (take(32) == 31)
                 return -EBUSY;
         (void)begin(userdata, ret);
         (*ret)->offer = done;
-        (*ret)->facts = facts_of_nonce(secret_data(token) + strlen(TOKEN_PREFIX));
+        (*ret)->facts = facts_of_token(token);
         (*ret)->flags = take(256);
         return 0;
 }

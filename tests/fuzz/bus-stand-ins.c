@@ -15,6 +15,7 @@
 #include "kratosd/kratos.h"
 #include "kratosd/lifeline.h"
 #include "kratosd/log.h"
+#include "kratosd/password-due.h"
 #include "kratosd/revoker.h"
 #include "kratosd/throttle.h"
 #include "kratosd/timespan.h"
@@ -23,7 +24,7 @@
 #define ROWS_MAX 32
 
 sd_event *event;
-unsigned grants, tries, mails;
+unsigned grants, changes, tries, mails;
 bool hurry;
 
 static const uint8_t *input;
@@ -40,7 +41,7 @@ void input_begin(const uint8_t *data, size_t size)
 {
         input = data;
         input_left = size;
-        grants = mails = 0;
+        grants = changes = mails = 0;
         hurry = false;
         kratos_forget();
         memset(rows, 0, sizeof(rows));
@@ -397,6 +398,22 @@ int store_end(store *s, int result)
 {
         (void)s;
         return result;
+}
+
+int password_is_due(store *s, const posix *document, const char *identity)
+{
+        (void)s;
+        (void)document;
+        require(uuid_is_valid(identity));
+        return 0;
+}
+
+int password_note_changed(store *s, const char *identity)
+{
+        (void)s;
+        require(uuid_is_valid(identity));
+        changes++;
+        return 0;
 }
 
 /* The revoker: at once. */

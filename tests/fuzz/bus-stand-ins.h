@@ -21,6 +21,8 @@ extern sd_event *event;
 
 /* Logins that were granted, each of which had earned it, less those that were told. */
 extern unsigned grants;
+/* Changes of passwords that were noted and not yet told. */
+extern unsigned changes;
 
 /* Tries that the throttle let through and that are not settled, and mails that it allowed and that
  * were not asked for. */

@@ -51,7 +51,7 @@ static const char *take_text(char buffer[static TEXT_MAX + 1])
 {
         static const char *const texts[] = { "alice", "bob", "root", "", "login", "sshd",
                 CONTEXT_PURPOSE, CONTEXT_SERVICE, CONTEXT_TTY, CONTEXT_RHOST, CONTEXT_RUSER,
-                "192.0.2.1" };
+                "192.0.2.1", PURPOSE_CHANGE_PASSWORD };
         static const unsigned n = sizeof(texts) / sizeof(texts[0]);
         unsigned which = take(n + 5);
         size_t length;
@@ -190,6 +190,8 @@ static void check_success(const call *c, sd_bus_message *m)
                 require((c->good_memfd || !c->manager) && sd_bus_message_read(m, "s", &first) > 0);
                 require(strcmp(first, STATE_PROMPT) == 0 || grants-- > 0);
         }
+        if (strcmp(c->method, "ChangePassword") == 0)
+                require(c->manager && c->good_memfd && changes-- > 0);
         if (strcmp(c->method, "AddAccount") == 0 || strcmp(c->method, "Unpin") == 0)
                 require(c->manager);
         if (strcmp(c->method, "OpenSession") == 0) {
@@ -299,7 +301,8 @@ static void make_call(void)
         } methods[] = { { "BeginLogin", "sa" }, { "Answer", "sh" }, { "CancelLogin", "s" },
                 { "CheckAccount", "sa" }, { "OpenSession", "ssa" }, { "CloseSession", "s" },
                 { "Answer", "sv" }, { "BeginLogin", "ssh" }, { "Nothing", "" },
-                { "AddAccount", "ss" }, { "Unpin", "s" }, { "Answer", "s" } };
+                { "AddAccount", "ss" }, { "Unpin", "s" }, { "Answer", "s" },
+                { "ChangePassword", "sh" } };
         static const uid_t uids[] = { 0, 1000, 1001, 65534, (uid_t)-1, 0, 0, 0 };
         unsigned which = take(sizeof(methods) / sizeof(methods[0]));
         call *c = calls + n_calls++;

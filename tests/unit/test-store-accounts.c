@@ -498,7 +498,7 @@ static void test_newer_version_is_refused(void **state)
         assert_int_equal(store_find_account(s, "alice", &row), -EPROTONOSUPPORT);
         assert_int_equal(store_begin(s), -EPROTONOSUPPORT);
         store_free(s);
-        alter("PRAGMA user_version = 4");
+        alter("PRAGMA user_version = 5");
         s = open_store();
         check_found(s, UUID, "alice", UID);
         store_free(s);

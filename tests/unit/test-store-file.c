@@ -19,7 +19,7 @@ static void test_newer_version(void **state)
         assert_int_equal(store_find(s, ID("0"), &found), -EPROTONOSUPPORT);
         assert_int_equal(store_insert(s, &row), -EPROTONOSUPPORT);
         s = store_free(s);
-        alter("PRAGMA user_version = 4");
+        alter("PRAGMA user_version = 5");
         s = open_store();
         assert_int_equal(store_find(s, ID("0"), &found), 0);
 }
@@ -178,7 +178,7 @@ static void test_file_without_our_tables(void **state)
         session_row found;
 
         (void)state;
-        alter("CREATE TABLE something (x); PRAGMA user_version = 4");
+        alter("CREATE TABLE something (x); PRAGMA user_version = 5");
         _cleanup_(store_freep) store *s = open_store();
         assert_string_not_equal(said, "");
         assert_true(store_find(s, ID("0"), &found) < 0);
