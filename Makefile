@@ -3,6 +3,7 @@
 # make uninstall  removes what that installed, but for the configuration
 # make test       tests/check, which also installs what it lacks
 # make fuzz       every fuzzer for SECONDS= (60) each
+# make po         brings the catalogues in po/ up to date with the source
 #
 # CC, CFLAGS and LDFLAGS are the caller's. SANITIZE=address,undefined builds with sanitizers.
 
@@ -15,16 +16,23 @@ sysconfdir ?= /etc
 unitdir ?= /lib/systemd/system
 pamdir ?= /lib/$(shell $(CC) -print-multiarch)/security
 privlibdir ?= $(libdir)/kratosd
+localedir ?= $(prefix)/share/locale
 
 BUILD ?= build
 CFLAGS ?= -O2 -g
 SECONDS ?= 60
 PKG_CONFIG ?= pkg-config
 
+# What a person sees, as gettext has it.
+TEXT_DOMAIN := pam_kratos
+LANGUAGES := $(patsubst po/%.po,%,$(wildcard po/*.po))
+CATALOGUES := $(patsubst %,$(BUILD)/po/%.mo,$(LANGUAGES))
+
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
 HARDENING := -fstack-protector-strong -fvisibility=hidden -D_FORTIFY_SOURCE=2
 BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -Icommon $(WARNINGS) -fPIC -pthread \
-	-DVERSION='"$(VERSION)"' -DCLIENT_LIBRARY='"$(privlibdir)/client.so"'
+	-DVERSION='"$(VERSION)"' -DCLIENT_LIBRARY='"$(privlibdir)/client.so"' \
+	-DTEXT_DOMAIN='"$(TEXT_DOMAIN)"' -DLOCALEDIR='"$(localedir)"'
 BASE_LDFLAGS := -Wl,-z,relro,-z,now,-z,defs
 ifdef SANITIZE
 BASE_CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -44,8 +52,8 @@ DAEMON_PARTS := $(filter-out kratosd/main.c kratosd/erase.c,$(DAEMON))
 CLIENT := pam_kratos/client.c pam_kratos/connection.c pam_kratos/hand-over.c
 MODULE := $(filter-out $(CLIENT),$(wildcard pam_kratos/*.c))
 
-.PHONY: all install uninstall test fuzz clean
-all: $(BUILD)/kratosd $(BUILD)/pam_kratos.so $(BUILD)/client.so
+.PHONY: all install uninstall test fuzz clean po
+all: $(BUILD)/kratosd $(BUILD)/pam_kratos.so $(BUILD)/client.so $(CATALOGUES)
 
 $(BUILD)/kratosd: $(call object,$(DAEMON) $(COMMON))
 	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
@@ -54,7 +62,7 @@ $(BUILD)/kratosd: $(call object,$(DAEMON) $(COMMON))
 # fewer save some 20 of the 115 microseconds that it costs them.
 MODULE_LDFLAGS := -Wl,-z,noseparate-code
 
-$(BUILD)/pam_kratos.so: $(call object,$(MODULE) common/local-users.c common/names.c common/secret.c) pam_kratos/pam_kratos.map
+$(BUILD)/pam_kratos.so: $(call object,$(MODULE) common/local-users.c common/names.c common/secret.c common/words.c) pam_kratos/pam_kratos.map
 	$(CC) $(BASE_LDFLAGS) $(MODULE_LDFLAGS) -shared \
 		-Wl,--version-script=pam_kratos/pam_kratos.map $(LDFLAGS) \
 		-o $@ $(filter %.o,$^) -lpam
@@ -67,6 +75,18 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(DAEMON_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+$(BUILD)/po/%.mo: po/%.po
+	@mkdir -p $(@D)
+	msgfmt --check -o $@ $<
+
+# Places in messages, %1 and so on, are Qt's, so that msgfmt sees to it that none is lost.
+po:
+	po/extract >po/kratosd.pot
+	for language in $(LANGUAGES); do \
+		msgmerge --quiet --no-fuzzy-matching --update --backup=none po/$$language.po \
+			po/kratosd.pot || exit 1; \
+	done
+
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 -include tests/tests.mk
 
@@ -77,6 +97,10 @@ install: all
 	install -D -m 0644 systemd/kratosd.service $(DESTDIR)$(unitdir)/kratosd.service
 	install -D -m 0644 systemd/kratosd.sysusers $(DESTDIR)$(libdir)/sysusers.d/kratosd.conf
 	install -D -m 0644 systemd/org.kratosd1.conf $(DESTDIR)$(prefix)/share/dbus-1/system.d/org.kratosd1.conf
+	for language in $(LANGUAGES); do \
+		install -D -m 0644 $(BUILD)/po/$$language.mo \
+			$(DESTDIR)$(localedir)/$$language/LC_MESSAGES/$(TEXT_DOMAIN).mo || exit 1; \
+	done
 	install -d -m 0755 $(DESTDIR)$(sysconfdir)/kratosd/kratosd.conf.d
 	@# What the administrator wrote stays.
 	for file in kratosd.conf local-users; do \
@@ -89,7 +113,8 @@ uninstall:
 	rm -f $(DESTDIR)$(sbindir)/kratosd $(DESTDIR)$(pamdir)/pam_kratos.so \
 		$(DESTDIR)$(privlibdir)/client.so $(DESTDIR)$(unitdir)/kratosd.service \
 		$(DESTDIR)$(libdir)/sysusers.d/kratosd.conf \
-		$(DESTDIR)$(prefix)/share/dbus-1/system.d/org.kratosd1.conf
+		$(DESTDIR)$(prefix)/share/dbus-1/system.d/org.kratosd1.conf \
+		$(foreach l,$(LANGUAGES),$(DESTDIR)$(localedir)/$(l)/LC_MESSAGES/$(TEXT_DOMAIN).mo)
 
 test:
 	tests/check

@@ -53,9 +53,12 @@
 #define STATE_GRANTED "granted"
 #define STATE_PROMPT "prompt"
 
-/* Keys of the prompt, a{sv}: kind (s: what is asked), text (s: what to show), echo (b). */
+/* Keys of the prompt, a{sv}: kind (s: what is asked), text (s: what to show, in English), words (s:
+ * that text as words.h has it, where it is more than one phrase), echo (b). An error that has such
+ * words carries them after its message, which is in English too. */
 #define PROMPT_KIND "kind"
 #define PROMPT_TEXT "text"
+#define PROMPT_WORDS "words"
 #define PROMPT_ECHO "echo"
 
 /* What is asked. A prompt's text says all that a person must know; its kind says what the answer
@@ -68,7 +71,7 @@
 #define PROMPT_KIND_LOOKUP_SECRET "lookup-secret"
 #define PROMPT_KIND_CHOICE "choice"
 
-/* Of a prompt, or of the sentence that comes with an error, in bytes. */
+/* Of a prompt, or of the sentence that comes with an error, in bytes, as text and as words. */
 #define PROMPT_TEXT_MAX 512
 
 /* Keys of the context, a{sv}, each a string; unknown keys are refused. */

@@ -3,12 +3,13 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "common/words.h"
 #include "verdict.h"
 
-#define HOST_SENTENCE "You may not log in to this host; its administrator can change that."
-#define PLACE_SENTENCE "Your account is not meant for this host or service; ask who manages it."
-#define EARLY_SENTENCE "Your account is not valid yet."
-#define LATE_SENTENCE "Your account has expired; ask who manages it."
+#define HOST_SENTENCE N_("You may not log in to this host; its administrator can change that.")
+#define PLACE_SENTENCE N_("Your account is not meant for this host or service; ask who manages it.")
+#define EARLY_SENTENCE N_("Your account is not valid yet.")
+#define LATE_SENTENCE N_("Your account has expired; ask who manages it.")
 
 /* A way to be refused. The sentences do not tell which rule it was: that is in the journal. */
 typedef struct refusal {

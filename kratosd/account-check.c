@@ -6,6 +6,7 @@
 
 #include "access.h"
 #include "adoption.h"
+#include "common/words.h"
 #include "log.h"
 #include "password-due.h"
 #include "store-accounts.h"
@@ -35,7 +36,7 @@ struct account_check {
         LIST_ENTRY(account_check) checks;
 };
 
-#define REFUSED_SENTENCE "Your account is not set up correctly. Ask your administrator."
+#define REFUSED_SENTENCE N_("Your account is not set up correctly. Ask your administrator.")
 
 /* What a refusal says: to the journal, and to the person. */
 typedef struct refusal {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "body.h"
+#include "common/words.h"
 #include "log.h"
 #include "login-steps.h"
 #include "password-due.h"
@@ -9,15 +10,16 @@
 /* New passwords that are with Kratos at once: each holds a connection of root's to the bus. */
 #define CHANGES_MAX 32
 
-#define WEAK_SENTENCE "Kratos wants another factor before a password is changed. It is unchanged."
-#define OLD_SENTENCE "That took too long. The password is unchanged: start again."
-#define BUSY_SENTENCE "Kratos has no time now. The password is unchanged: try again later."
-#define AWAY_SENTENCE "Kratos cannot be asked now. The password is unchanged."
-#define FORBIDDEN_SENTENCE "Kratos does not let you change the password. It is unchanged."
+#define WEAK_SENTENCE                                                                              \
+        N_("Kratos wants another factor before a password is changed. It is unchanged.")
+#define OLD_SENTENCE N_("That took too long. The password is unchanged: start again.")
+#define BUSY_SENTENCE N_("Kratos has no time now. The password is unchanged: try again later.")
+#define AWAY_SENTENCE N_("Kratos cannot be asked now. The password is unchanged.")
+#define FORBIDDEN_SENTENCE N_("Kratos does not let you change the password. It is unchanged.")
 #define UNKNOWN_SENTENCE                                                                           \
-        "Kratos did not say whether the password was changed. Next time, try the new one first, "  \
-        "then the old one."
-#define REFUSED_SENTENCE "Kratos does not take that password."
+        N_("Kratos did not say whether the password was changed. Next time, try the new one "      \
+           "first, then the old one.")
+#define REFUSED_SENTENCE N_("Kratos does not take that password.")
 
 /* A new password on its way to Kratos. It answers whoever gave it once, and is freed then. */
 typedef struct password_change {

@@ -1,7 +1,7 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/words.h"
 #include "login-steps.h"
 
 /* Of an address, what follows its @: more than that is cut off. */
@@ -10,29 +10,14 @@
 
 /* How a question begins. */
 static const char *const notes[] = {
-        [NOTE_NONE] = "",
-        [NOTE_WRONG] = "Wrong code. ",
-        [NOTE_USED] = "That code was used before: wait for the next one. ",
-        [NOTE_EXPIRED] = "That code has expired. ",
-        [NOTE_NO_MAIL] = "No more codes can be sent now. ",
-        [NOTE_NO_CHOICE] = "Type one of the numbers. ",
-        [NOTE_GONE] = "That way is not open to you any more. ",
+        [NOTE_NONE] = NULL,
+        [NOTE_WRONG] = N_("Wrong code."),
+        [NOTE_USED] = N_("That code was used before: wait for the next one."),
+        [NOTE_EXPIRED] = N_("That code has expired."),
+        [NOTE_NO_MAIL] = N_("No more codes can be sent now."),
+        [NOTE_NO_CHOICE] = N_("Type one of the numbers."),
+        [NOTE_GONE] = N_("That way is not open to you any more."),
 };
-
-static void add(login *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(login *l, const char *format, ...)
-{
-        size_t used = strlen(l->words);
-        _cleanup_free_ char *text = NULL;
-        va_list ap;
-
-        va_start(ap, format);
-        if (vasprintf(&text, format, ap) < 0)
-                text = NULL;
-        va_end(ap);
-        snprintf(l->words + used, sizeof(l->words) - used, "%s", text ?: "");
-}
 
 /* An address as its owner knows it and nobody else learns it: its first letter and its domain; of a
  * telephone number, the last two digits. What is not plain ASCII is not shown. */
@@ -63,30 +48,33 @@ static unsigned count_ways(const login *l)
         return offer->totp + offer->lookup_secret + offer->n_addresses;
 }
 
-static const char *verb(const char *address)
+/* One of the choices, and its number. */
+static void add_way(login *l, unsigned number, const char *message, const char *address)
 {
-        return strchr(address, '@') ? "mail" : "message";
+        const char digit[] = { (char)('0' + number), '\0' };
+
+        if (number > 1)
+                words_add(l->words, ", ", NULL);
+        words_add(l->words, message, digit, address, NULL);
 }
 
 static void add_choice(login *l)
 {
         const kratos_offer *offer = &l->second.offer;
-        const char *between = "";
         char masked[MASKED_MAX];
         unsigned number = 0;
 
-        if (offer->totp) {
-                add(l, "%u app", ++number);
-                between = ", ";
-        }
+        if (offer->totp)
+                add_way(l, ++number, N_("%1 app"), NULL);
         for (unsigned i = 0; i < offer->n_addresses; i++) {
+                bool mail = strchr(offer->addresses[i], '@');
+
                 mask(offer->addresses[i], masked);
-                add(l, "%s%u %s to %s", between, ++number, verb(offer->addresses[i]), masked);
-                between = ", ";
+                add_way(l, ++number, mail ? N_("%1 mail to %2") : N_("%1 message to %2"), masked);
         }
         if (offer->lookup_secret)
-                add(l, "%s%u backup code", between, ++number);
-        add(l, ": ");
+                add_way(l, ++number, N_("%1 backup code"), NULL);
+        words_add(l->words, ": ", NULL);
 }
 
 static void add_code(login *l)
@@ -95,37 +83,43 @@ static void add_code(login *l)
         char masked[MASKED_MAX];
 
         mask(second->offer.addresses[second->address], masked);
-        add(l, "Code sent to %s (Enter: send again%s): ", masked,
-                count_ways(l) > 1 ? ", ?: another way" : "");
+        words_add(l->words,
+                count_ways(l) > 1 ? N_("Code sent to %1 (Enter: send again, ?: another way): ")
+                                  : N_("Code sent to %1 (Enter: send again): "),
+                masked, NULL);
 }
 
-static const char *other_ways(const login *l)
+static void add(login *l, const char *message)
 {
-        return count_ways(l) > 1 ? " (Enter: another way)" : "";
+        words_add(l->words, message, NULL);
 }
 
 login_prompt login_write_prompt(login *l)
 {
-        bool code = l->rules.first_factors & FIRST_CODE;
-        login_prompt prompt = { .text = l->words, .echo = l->question == QUESTION_CHOICE };
+        bool code = l->rules.first_factors & FIRST_CODE, several = count_ways(l) > 1;
+        login_prompt prompt = { .words = l->words, .echo = l->question == QUESTION_CHOICE };
 
         l->words[0] = '\0';
-        add(l, "%s", notes[l->note]);
+        if (notes[l->note]) {
+                add(l, notes[l->note]);
+                add(l, " ");
+        }
         switch (l->question) {
         case QUESTION_PASSWORD:
                 prompt.kind = PROMPT_KIND_PASSWORD;
-                add(l, l->changes_password ? "Current password: "
-                        : code             ? "Password (Enter: send a code): "
-                                           : "Password: ");
+                add(l, l->changes_password ? N_("Current password: ")
+                        : code             ? N_("Password (Enter: send a code): ")
+                                           : N_("Password: "));
                 break;
         case QUESTION_FIRST_CODE:
                 prompt.kind = PROMPT_KIND_FIRST_CODE;
-                add(l, l->code_sent ? "Code that was sent to you (Enter: send again): "
-                                    : "Code (Enter: send one): ");
+                add(l, l->code_sent ? N_("Code that was sent to you (Enter: send again): ")
+                                    : N_("Code (Enter: send one): "));
                 break;
         case QUESTION_TOTP:
                 prompt.kind = PROMPT_KIND_TOTP;
-                add(l, "Code from your authenticator app%s: ", other_ways(l));
+                add(l, several ? N_("Code from your authenticator app (Enter: another way): ")
+                               : N_("Code from your authenticator app: "));
                 break;
         case QUESTION_CODE:
                 prompt.kind = PROMPT_KIND_CODE;
@@ -133,7 +127,7 @@ login_prompt login_write_prompt(login *l)
                 break;
         case QUESTION_LOOKUP_SECRET:
                 prompt.kind = PROMPT_KIND_LOOKUP_SECRET;
-                add(l, "Backup code%s: ", other_ways(l));
+                add(l, several ? N_("Backup code (Enter: another way): ") : N_("Backup code: "));
                 break;
         case QUESTION_CHOICE:
                 prompt.kind = PROMPT_KIND_CHOICE;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "body.h"
+#include "common/words.h"
 #include "login-steps.h"
 #include "timespan.h"
 
@@ -10,14 +11,15 @@
 #define TOTP_DIGITS_MAX 8
 
 #define NONE_SENTENCE                                                                              \
-        "A second factor is needed here, and you have none: set one up in your account settings."
+        N_("A second factor is needed here, and you have none: set one up in your account "        \
+           "settings.")
 #define KEY_SENTENCE                                                                               \
-        "Your second factor is a security key or passkey, which cannot be asked for here: add an " \
-        "authenticator app or backup codes in your account settings."
+        N_("Your second factor is a security key or passkey, which cannot be asked for here: add " \
+           "an authenticator app or backup codes in your account settings.")
 #define SINGLE_SENTENCE                                                                            \
-        "A second factor is needed, and this program can ask only one question: log in anew."
-#define MAIL_SENTENCE "Too many codes were sent to you."
-#define VOID_SENTENCE "The login was ended at the server: start again."
+        N_("A second factor is needed, and this program can ask only one question: log in anew.")
+#define MAIL_SENTENCE N_("Too many codes were sent to you.")
+#define VOID_SENTENCE N_("The login was ended at the server: start again.")
 
 static void fetch_offer(login *l);
 

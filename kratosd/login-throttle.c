@@ -1,10 +1,11 @@
+#include "common/words.h"
 #include "login-steps.h"
 #include "timespan.h"
 
 /* Between two questions to the throttle. */
 #define QUEUE_USEC ((int64_t)(USEC_PER_SEC / 20))
 
-#define TRIES_SENTENCE "Too many failed tries."
+#define TRIES_SENTENCE N_("Too many failed tries.")
 
 /* What programs say of themselves counts; a person's locker says nothing that could be relied on.
  */

@@ -59,7 +59,7 @@ void login_refuse(login *l, int verdict, const char *reason)
 
 void login_refuse_for_now(login *l, const char *reason, const char *sentence, uint64_t wait_usec)
 {
-        char words[THROTTLE_SENTENCE_MAX];
+        char words[PROMPT_TEXT_MAX + 1] = "";
 
         throttle_sentence(sentence, wait_usec, words);
         l->wait = wait_usec;

@@ -58,10 +58,10 @@ DEFINE_CLEANUP(logins *, logins_free);
 /* Forgets the flows in stock, because they may be another server's. */
 void logins_forget_flows(logins *l);
 
-/* What is asked next. The words are the login's. */
+/* What is asked next. */
 typedef struct login_prompt {
-        const char *kind; /* PROMPT_KIND_… */
-        const char *text;
+        const char *kind;  /* PROMPT_KIND_… */
+        const char *words; /* the login's (common/words.h) */
         bool echo;
 } login_prompt;
 
@@ -75,7 +75,7 @@ int login_begin(logins *l, login_caller caller, const char *user, const login_co
 typedef struct login_result {
         int verdict;          /* or -errno */
         login_prompt prompt;  /* for VERDICT_MORE */
-        const char *sentence; /* what else the person should know, or NULL */
+        const char *sentence; /* what else the person should know, as words, or NULL */
 } login_result;
 
 /* Answers the question: with a secret, or for a person with NULL, whose secret is in the login's

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "adoption.h"
-#include "common/interface.h"
+#include "common/words.h"
 #include "operation.h"
 
 /* A context has five keys. */
@@ -70,8 +70,17 @@ static int check_signature(sd_bus_message *m, const char *signature)
 
 static int append_prompt(sd_bus_message *m, const login_prompt *prompt)
 {
-        return sd_bus_message_append(m, "a{sv}", 3, PROMPT_KIND, "s", prompt->kind, PROMPT_TEXT,
-                "s", prompt->text, PROMPT_ECHO, "b", (int)prompt->echo);
+        char text[PROMPT_TEXT_MAX + 1];
+        int r;
+
+        (void)words_render(prompt->words, NULL, text);
+        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "{sv}{sv}{sv}", PROMPT_KIND, "s", prompt->kind,
+                        PROMPT_TEXT, "s", text, PROMPT_ECHO, "b", (int)prompt->echo);
+        if (r >= 0 && strcmp(prompt->words, text) != 0)
+                r = sd_bus_message_append(m, "{sv}", PROMPT_WORDS, "s", prompt->words);
+        return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
 static int begin_login(operation *o, sd_bus_message **ret)

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "common/interface.h"
+#include "common/words.h"
 #include "log.h"
 
 static const struct {
@@ -13,10 +13,10 @@ static const struct {
 } errors[] = {
         [VERDICT_UNKNOWN_USER] = { ERROR_UNKNOWN_USER, "Not a user of ours" },
         [VERDICT_BAD_CREDENTIALS] = { ERROR_BAD_CREDENTIALS, "Wrong password" },
-        [VERDICT_NOT_ALLOWED] = { ERROR_NOT_ALLOWED, "Not allowed" },
-        [VERDICT_DISABLED] = { ERROR_ACCOUNT_DISABLED, "Account disabled" },
-        [VERDICT_THROTTLED] = { ERROR_THROTTLED, "Too many tries, try again later" },
-        [VERDICT_UNAVAILABLE] = { ERROR_UNAVAILABLE, "Kratos cannot be asked now" },
+        [VERDICT_NOT_ALLOWED] = { ERROR_NOT_ALLOWED, N_("Not allowed.") },
+        [VERDICT_DISABLED] = { ERROR_ACCOUNT_DISABLED, N_("Your account is disabled.") },
+        [VERDICT_THROTTLED] = { ERROR_THROTTLED, N_("Too many tries: try again later.") },
+        [VERDICT_UNAVAILABLE] = { ERROR_UNAVAILABLE, N_("The login server cannot be asked now.") },
         [VERDICT_NO_SUCH_LOGIN] = { ERROR_NO_SUCH_LOGIN, "No such login" },
         [VERDICT_INVALID] = { ERROR_INVALID_ARGUMENT, "Invalid argument" },
         [VERDICT_PASSWORD_REFUSED] = { ERROR_PASSWORD_REFUSED,
@@ -59,16 +59,33 @@ void operation_answer(operation *o, int verdict)
         operation_answer_with(o, verdict, NULL);
 }
 
+/* Sends an error: its message in English, and after that its words, where they are more. */
+static void send_error(sd_bus_message *call, const char *name, const char *words)
+{
+        char text[PROMPT_TEXT_MAX + 1];
+        sd_bus_error error = SD_BUS_ERROR_MAKE_CONST(name, text);
+        sd_bus_message *reply = NULL;
+        int r;
+
+        (void)words_render(words, NULL, text);
+        r = sd_bus_message_new_method_error(call, &reply, &error);
+        if (r >= 0 && strcmp(words, text) != 0)
+                r = sd_bus_message_append(reply, "s", words);
+        if (r >= 0)
+                (void)sd_bus_send(NULL, reply, NULL);
+        sd_bus_message_unref(reply);
+}
+
 void operation_answer_with(operation *o, int verdict, const char *sentence)
 {
         o->answered = true;
         if (verdict == 0)
                 (void)sd_bus_reply_method_return(o->message, NULL);
         else if (verdict > 0)
-                (void)sd_bus_reply_method_errorf(o->message, errors[verdict].name, "%s",
+                send_error(o->message, errors[verdict].name,
                         sentence ? sentence : errors[verdict].sentence);
         else
-                (void)sd_bus_reply_method_errorf(o->message, ERROR_FAILED, "kratosd failed");
+                send_error(o->message, ERROR_FAILED, "kratosd failed");
 }
 
 void operation_reply(operation *o, sd_bus_message *reply)

@@ -67,7 +67,8 @@ DEFINE_CLEANUP(operation *, operation_free);
 /* Says the reply: an error for a verdict above 0 or an -errno, or nothing but "done" for 0. */
 void operation_answer(operation *o, int verdict);
 
-/* Likewise, with a sentence of its own for the person; NULL: the usual one. */
+/* Likewise, with a sentence of its own for the person, as words (common/words.h); NULL: the usual
+ * one. */
 void operation_answer_with(operation *o, int verdict, const char *sentence);
 
 /* Sends a method return that the caller has filled. Takes the message over. */

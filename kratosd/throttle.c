@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "common/words.h"
 #include "throttle-counts.h"
 #include "throttle-place.h"
 #include "timespan.h"
@@ -330,17 +331,21 @@ int throttle_mail(throttle *t, const throttle_origin *from, uint64_t *ret_wait_u
         return 0;
 }
 
-void throttle_sentence(const char *what, uint64_t wait_usec, char ret[static THROTTLE_SENTENCE_MAX])
+void throttle_sentence(const char *what, uint64_t wait_usec, char words[static PROMPT_TEXT_MAX + 1])
 {
         uint64_t n = (wait_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
-        const char *unit = "second";
+        const char *message =
+                n == 1 ? N_("Try again in 1 second.") : N_("Try again in %1 seconds.");
+        char number[sizeof("18446744073709551615")];
 
         if (n >= 60) {
                 n = (n + 59) / 60;
-                unit = "minute";
+                message = n == 1 ? N_("Try again in 1 minute.") : N_("Try again in %1 minutes.");
         }
-        snprintf(ret, THROTTLE_SENTENCE_MAX, "%s Try again in %llu %s%s.", what,
-                (unsigned long long)n, unit, n == 1 ? "" : "s");
+        snprintf(number, sizeof(number), "%llu", (unsigned long long)n);
+        words_add(words, what, NULL);
+        words_add(words, " ", NULL);
+        words_add(words, message, n == 1 ? NULL : number, NULL);
 }
 
 int throttle_new(store *s, config *c, throttle **ret)

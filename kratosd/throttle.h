@@ -25,6 +25,7 @@
 
 #include <stdint.h>
 
+#include "common/interface.h"
 #include "config.h"
 #include "store-throttle.h"
 
@@ -74,7 +75,7 @@ void throttle_succeeded(throttle *t, const throttle_origin *from);
 /* Asks for a mail to a person, and counts it. 0; THROTTLE_WAIT, as above. */
 int throttle_mail(throttle *t, const throttle_origin *from, uint64_t *ret_wait_usec);
 
-/* Adds to what a person is told when to come again: whole seconds or minutes, rounded up. */
-#define THROTTLE_SENTENCE_MAX 80
+/* Adds to words (common/words.h) what happened, and when to come again: in whole seconds or
+ * minutes, rounded up. */
 void throttle_sentence(
-        const char *what, uint64_t wait_usec, char ret[static THROTTLE_SENTENCE_MAX]);
+        const char *what, uint64_t wait_usec, char words[static PROMPT_TEXT_MAX + 1]);

@@ -8,6 +8,7 @@
 #include <security/pam_modutil.h>
 
 #include "context.h"
+#include "words.h"
 
 /* A home that is there and somebody else's would be at that person's mercy, or they at this one's.
  * Whose it is only root can always see; a locker's user has come in already. */
@@ -23,7 +24,7 @@ static int check_home(call *c)
                 return PAM_SUCCESS;
         pam_syslog(c->pamh, LOG_ERR, "refused %s: the home %s belongs to uid %u", c->user,
                 user->pw_dir, st.st_uid);
-        call_tell(c, PAM_ERROR_MSG, "Your home directory belongs to somebody else.");
+        call_tell(c, PAM_ERROR_MSG, N_("Your home directory belongs to somebody else."));
         return PAM_PERM_DENIED;
 }
 
@@ -40,7 +41,7 @@ int account_check(call *c)
         r = call_result(
                 c, c->library.methods->check_account(&c->client, c->user, &context, &account));
         if (r == PAM_PERM_DENIED || r == PAM_ACCT_EXPIRED || r == PAM_AUTHINFO_UNAVAIL)
-                call_tell(c, PAM_ERROR_MSG, c->client.message);
+                call_tell(c, PAM_ERROR_MSG, c->client.words);
         if (r != PAM_SUCCESS)
                 return r;
         r = call_object(c, wrong);
@@ -50,6 +51,6 @@ int account_check(call *c)
                 return r;
 
         c->state->ours = true;
-        call_tell(c, account.password_expired ? PAM_ERROR_MSG : PAM_TEXT_INFO, account.message);
+        call_tell(c, account.password_expired ? PAM_ERROR_MSG : PAM_TEXT_INFO, account.words);
         return account.password_expired ? PAM_NEW_AUTHTOK_REQD : PAM_SUCCESS;
 }

@@ -10,6 +10,7 @@
 #include "context.h"
 #include "login-id.h"
 #include "secret.h"
+#include "translate.h"
 
 /* The answers so far, each in a sealed memfd, and the kind of prompt that it answered. */
 typedef struct conversation {
@@ -77,10 +78,12 @@ static int add_answer(call *c, const client_prompt *prompt, const char *text, co
 static int ask_password(call *c, const client_prompt *prompt, conversation *a)
 {
         int which = c->purpose ? PAM_OLDAUTHTOK : PAM_AUTHTOK;
+        char text[PROMPT_TEXT_MAX + 1];
         const char *password = NULL;
         int r;
 
-        r = pam_get_authtok(c->pamh, which, &password, prompt->text);
+        translate(prompt->words, text);
+        r = pam_get_authtok(c->pamh, which, &password, text);
         if (r == PAM_AUTH_ERR)
                 return refuse(c, r, "no earlier module has asked for the password");
         if (r != PAM_SUCCESS || !password)
@@ -92,10 +95,12 @@ static int ask_password(call *c, const client_prompt *prompt, conversation *a)
 static int ask(call *c, const client_prompt *prompt, conversation *a)
 {
         _cleanup_(erase) char *response = NULL;
+        char text[PROMPT_TEXT_MAX + 1];
         int r;
 
+        translate(prompt->words, text);
         r = pam_prompt(c->pamh, prompt->echo ? PAM_PROMPT_ECHO_ON : PAM_PROMPT_ECHO_OFF, &response,
-                "%s", prompt->text);
+                "%s", text);
         if (r != PAM_SUCCESS || !response)
                 return refuse(c, PAM_CONV_ERR, "the conversation failed");
         return add_answer(c, prompt, response, a);
@@ -215,7 +220,7 @@ int authenticate(call *c)
         /* What a person can do about it: only who has proven something is told,
          * or has tried too often. */
         if (r == PAM_PERM_DENIED || r == PAM_MAXTRIES)
-                call_tell(c, PAM_ERROR_MSG, c->client.message);
+                call_tell(c, PAM_ERROR_MSG, c->client.words);
         if (authenticate_is_denial(r))
                 (void)pam_fail_delay(c->pamh, FAIL_DELAY_USEC);
         if (r != PAM_SUCCESS && login.id[0])

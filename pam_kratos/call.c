@@ -12,7 +12,9 @@
 #include "local-users.h"
 #include "login-id.h"
 #include "result.h"
+#include "translate.h"
 #include "user-database.h"
+#include "words.h"
 
 static const char *describe(int error)
 {
@@ -189,23 +191,29 @@ int call_object(call *c, const char *wrong)
         return PAM_SYSTEM_ERR;
 }
 
-void call_tell(call *c, int style, const char *message)
+void call_tell(call *c, int style, const char *words)
 {
-        if (message[0] && !(c->flags & PAM_SILENT))
-                (void)pam_prompt(c->pamh, style, NULL, "%s", message);
+        char text[PROMPT_TEXT_MAX + 1];
+
+        if (!words[0] || c->flags & PAM_SILENT)
+                return;
+        translate(words, text);
+        (void)pam_prompt(c->pamh, style, NULL, "%s", text);
 }
 
 /* One line of log that says why somebody gets no verdict, or a negative one. */
 static void report(call *c, int r, int code)
 {
         const client *k = &c->client;
-        const char *name = k->error, *open = k->message[0] ? " (" : "", *shut = *open ? ")" : "";
+        const char *name = k->error, *open = k->words[0] ? " (" : "", *shut = *open ? ")" : "";
+        char text[PROMPT_TEXT_MAX + 1];
 
+        (void)words_render(k->words, NULL, text);
         if (strncmp(name, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0)
                 name += strlen(ERROR_PREFIX);
         if (r == CLIENT_REFUSED)
                 pam_syslog(c->pamh, code == PAM_SYSTEM_ERR ? LOG_ERR : LOG_NOTICE,
-                        "refused %s: %s%s%s%s", c->user, name, open, k->message, shut);
+                        "refused %s: %s%s%s%s", c->user, name, open, text, shut);
         else if (r == CLIENT_UNREACHABLE)
                 pam_syslog(c->pamh, LOG_ERR, "refused %s: kratosd cannot be reached", c->user);
         else if (r == CLIENT_LOST)

@@ -55,9 +55,9 @@ void call_cancel(call *c, const char *login);
  * name means root here, whatever the daemon thinks (rule 37). */
 int call_object(call *c, const char *wrong);
 
-/* Says something to the person, unless it is "". A program that cannot show it does not change the
- * verdict. */
-void call_tell(call *c, int style, const char *message);
+/* Says something to the person, as words (words.h), unless it is "". A program that cannot show it
+ * does not change the verdict. */
+void call_tell(call *c, int style, const char *words);
 
 /* The PAM code of what a method of the client returned, for this user; writes the one line of log
  * that it deserves. "Unavailable" becomes PAM_USER_UNKNOWN, and so the next module's business, for

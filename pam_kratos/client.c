@@ -12,6 +12,9 @@
 #include "hand-over.h"
 #include "names.h"
 
+/* What parts words (words.h). */
+#define WORDS_CONTROLS "\n\t"
+
 #define EXPORT __attribute__((visibility("default")))
 
 /* One method call, from its connection to its answer. */
@@ -63,27 +66,36 @@ static int exchange_begin(exchange *x, uint64_t limit, const char *method, bool 
         return r < 0 ? r : sd_bus_message_set_auto_start(x->request, false);
 }
 
-/* True for at most TEXT_MAX bytes that a terminal shows as they are: no control characters. */
-static bool text_is_printable(const char *text)
+/* True for at most PROMPT_TEXT_MAX bytes that a terminal shows as they are: no control characters,
+ * but for those that may be there. */
+static bool text_is_printable(const char *text, const char *further)
 {
         /* Some terminals obey C1 too: U+0080 to U+009F, in UTF-8 C2 80 to C2 9F. That a text is
          * UTF-8 sd-bus has made sure. */
         for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-                if (*p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0))
+                if ((*p < 0x20 && !strchr(further, *p)) || *p == 0x7f ||
+                        (p[0] == 0xc2 && p[1] < 0xa0))
                         return false;
-        return strlen(text) <= TEXT_MAX;
+        return strlen(text) <= PROMPT_TEXT_MAX;
 }
 
-/* Notes an error that was answered. */
-static int refused(client *c, const sd_bus_error *error)
+/* Notes an error that was answered, whose message is all that it says unless there are words. */
+static int refused(client *c, sd_bus_message *m, const sd_bus_error *error)
 {
+        const char *words = error->message;
+
         if (strlen(error->name) > BUS_NAME_MAX)
                 return -EBADMSG;
 
         memcpy(c->error, error->name, strlen(error->name) + 1);
-        c->message[0] = '\0';
-        if (error->message && text_is_printable(error->message))
-                memcpy(c->message, error->message, strlen(error->message) + 1);
+        c->words[0] = '\0';
+        if (!words || !text_is_printable(words, ""))
+                return CLIENT_REFUSED;
+        if (sd_bus_message_has_signature(m, "ss") > 0 &&
+                (sd_bus_message_read(m, "ss", NULL, &words) < 0 ||
+                        !text_is_printable(words, WORDS_CONTROLS)))
+                words = error->message;
+        memcpy(c->words, words, strlen(words) + 1);
         return CLIENT_REFUSED;
 }
 
@@ -98,7 +110,7 @@ static int exchange_finish(exchange *x, const char *types)
                 return r;
         error = sd_bus_message_get_error(x->reply);
         if (error)
-                return refused(x->client, error);
+                return refused(x->client, x->reply, error);
         return sd_bus_message_has_signature(x->reply, types) > 0 ? 0 : -EBADMSG;
 }
 
@@ -142,7 +154,7 @@ static int read_id(sd_bus_message *m, char ret[static ID_LENGTH + 1])
         return 0;
 }
 
-static int read_text(sd_bus_message *m, char ret[static TEXT_MAX + 1])
+static int read_text(sd_bus_message *m, const char *controls, char ret[static PROMPT_TEXT_MAX + 1])
 {
         const char *text;
         int r;
@@ -150,7 +162,7 @@ static int read_text(sd_bus_message *m, char ret[static TEXT_MAX + 1])
         r = read_string(m, &text);
         if (r < 0)
                 return r;
-        if (!text_is_printable(text))
+        if (!text_is_printable(text, controls))
                 return -EBADMSG;
         memcpy(ret, text, strlen(text) + 1);
         return 0;
@@ -174,10 +186,10 @@ static int read_kind(sd_bus_message *m, char ret[static PROMPT_KIND_MAX + 1])
         return 0;
 }
 
-enum prompt_key { KEY_KIND = 1, KEY_TEXT = 2, KEY_ECHO = 4 };
+enum prompt_key { KEY_KIND = 1, KEY_TEXT = 2, KEY_ECHO = 4, KEY_WORDS = 8 };
 
 /* Reads the value of one key, and adds the key to those seen: none may come twice. Keys that are
- * not known are those of a later kratosd. */
+ * not known are those of a later kratosd. A text is the words where there are no others. */
 static int read_prompt_entry(sd_bus_message *m, unsigned *seen, client_prompt *prompt)
 {
         static const struct {
@@ -186,9 +198,11 @@ static int read_prompt_entry(sd_bus_message *m, unsigned *seen, client_prompt *p
         } keys[] = {
                 { PROMPT_KIND, "s", KEY_KIND },
                 { PROMPT_TEXT, "s", KEY_TEXT },
+                { PROMPT_WORDS, "s", KEY_WORDS },
                 { PROMPT_ECHO, "b", KEY_ECHO },
         };
         const char *name, *type = NULL;
+        char text[PROMPT_TEXT_MAX + 1];
         enum prompt_key key = 0;
         int r, echo = false;
 
@@ -208,7 +222,9 @@ static int read_prompt_entry(sd_bus_message *m, unsigned *seen, client_prompt *p
         if (key == KEY_KIND)
                 r = read_kind(m, prompt->kind);
         else if (key == KEY_TEXT)
-                r = read_text(m, prompt->text);
+                r = read_text(m, "", *seen & KEY_WORDS ? text : prompt->words);
+        else if (key == KEY_WORDS)
+                r = read_text(m, WORDS_CONTROLS, prompt->words);
         else
                 r = sd_bus_message_read_basic(m, 'b', &echo) > 0 ? 0 : -EBADMSG;
         if (r < 0)
@@ -271,7 +287,7 @@ static int begin_login(
 static int forgotten(client *c)
 {
         snprintf(c->error, sizeof(c->error), ERROR_NO_SUCH_LOGIN);
-        c->message[0] = '\0';
+        c->words[0] = '\0';
         return CLIENT_REFUSED;
 }
 
@@ -360,7 +376,7 @@ static int check_account(
         if (r != 0)
                 return r;
         if ((r = read_string(x.reply, &verdict)) < 0 ||
-                (r = read_text(x.reply, account.message)) < 0)
+                (r = read_text(x.reply, "", account.words)) < 0)
                 return r;
         account.password_expired = strcmp(verdict, VERDICT_PASSWORD_EXPIRED) == 0;
         if (!account.password_expired && strcmp(verdict, VERDICT_OK) != 0)

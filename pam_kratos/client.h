@@ -19,8 +19,7 @@
 /* Bus names and error names, in bytes (D-Bus specification, "Valid Names"). */
 #define BUS_NAME_MAX 255
 
-/* What is shown to a person, in bytes, and the name of a kind of prompt. */
-#define TEXT_MAX 512
+/* The name of a kind of prompt. */
 #define PROMPT_KIND_MAX 32
 
 /* The daemon as it was last seen by this PAM handle. A unique name is never given twice by one bus,
@@ -36,7 +35,8 @@ typedef struct client {
                                CALL_DEADLINE_USEC */
         char error[BUS_NAME_MAX +
                    1]; /* after CLIENT_REFUSED: the name of the error that was answered */
-        char message[TEXT_MAX + 1]; /* its text, or "" where that may not be shown */
+        char words[PROMPT_TEXT_MAX + 1]; /* what it says (words.h), or "" where that may not be
+                                            shown */
 } client;
 
 /* Fields of the context; NULL where there is none. */
@@ -44,10 +44,10 @@ typedef struct client_context {
         const char *purpose, *service, *tty, *rhost, *ruser;
 } client_context;
 
-/* What to ask next: printable text, at most TEXT_MAX bytes. */
+/* What to ask next. Words are printable, but for what parts them. */
 typedef struct client_prompt {
         char kind[PROMPT_KIND_MAX + 1];
-        char text[TEXT_MAX + 1];
+        char words[PROMPT_TEXT_MAX + 1];
         bool echo;
 } client_prompt;
 
@@ -59,7 +59,7 @@ typedef struct client_login {
 
 typedef struct client_account {
         bool password_expired;
-        char message[TEXT_MAX + 1]; /* to show, or "" */
+        char words[PROMPT_TEXT_MAX + 1]; /* to show, or "" */
 } client_account;
 
 typedef struct client_session {

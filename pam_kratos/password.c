@@ -10,15 +10,16 @@
 #include "cleanup.h"
 #include "context.h"
 #include "secret.h"
+#include "words.h"
 
 #define ROOT_MESSAGE                                                                               \
-        "Only the person can change this password, or an administrator of Kratos at Kratos."
-#define UNREACHABLE_MESSAGE "The password cannot be changed now. It is unchanged."
+        N_("Only the person can change this password, or an administrator of Kratos at Kratos.")
+#define UNREACHABLE_MESSAGE N_("The password cannot be changed now. It is unchanged.")
 #define UNKNOWN_MESSAGE                                                                            \
-        "It is not known whether the password was changed. Next time, try the new one first, "     \
-        "then the old one."
-#define SAME_MESSAGE "That is the password that you have already."
-#define LONG_MESSAGE "That password is too long."
+        N_("It is not known whether the password was changed. Next time, try the new one first, "  \
+           "then the old one.")
+#define SAME_MESSAGE N_("That is the password that you have already.")
+#define LONG_MESSAGE N_("That password is too long.")
 
 /* root, who changes somebody else's password, and has no old one to show. When a login leads
  * through the change, root is only the program. */
@@ -74,7 +75,7 @@ static void explain(call *c, int code)
         if (code == PAM_AUTHINFO_UNAVAIL)
                 call_tell(c, PAM_ERROR_MSG, UNREACHABLE_MESSAGE);
         else if (code == PAM_PERM_DENIED || code == PAM_MAXTRIES)
-                call_tell(c, PAM_ERROR_MSG, c->client.message);
+                call_tell(c, PAM_ERROR_MSG, c->client.words);
 }
 
 int password_check(call *c)
@@ -144,11 +145,11 @@ static int object(call *c, const char *message)
 static int judge(call *c, int r)
 {
         if (r == CLIENT_REFUSED && strcmp(c->client.error, ERROR_PASSWORD_REFUSED) == 0)
-                return object(c, c->client.message);
+                return object(c, c->client.words);
         if (r == CLIENT_LOST)
                 call_tell(c, PAM_ERROR_MSG, UNKNOWN_MESSAGE);
-        else if (r == CLIENT_REFUSED && c->client.message[0])
-                call_tell(c, PAM_ERROR_MSG, c->client.message);
+        else if (r == CLIENT_REFUSED && c->client.words[0])
+                call_tell(c, PAM_ERROR_MSG, c->client.words);
         else if (r != 0)
                 call_tell(c, PAM_ERROR_MSG, UNREACHABLE_MESSAGE);
         return call_result(c, r) == PAM_SUCCESS ? PAM_SUCCESS : PAM_AUTHTOK_ERR;

@@ -115,10 +115,10 @@ int throttle_mail(throttle *t, const throttle_origin *from, uint64_t *ret_wait_u
         return 0;
 }
 
-void throttle_sentence(const char *what, uint64_t wait_usec, char ret[static THROTTLE_SENTENCE_MAX])
+void throttle_sentence(const char *what, uint64_t wait_usec, char words[static PROMPT_TEXT_MAX + 1])
 {
         require(*what && wait_usec == 1);
-        snprintf(ret, THROTTLE_SENTENCE_MAX, "Later.");
+        snprintf(words, PROMPT_TEXT_MAX + 1, "Later.");
 }
 
 /* Accounts: alice and bob. */

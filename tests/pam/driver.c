@@ -7,6 +7,7 @@
  *   set ITEM VALUE         user, tty, rhost, ruser, service, authtok
  *   authenticate | acct_mgmt | open_session | close_session      [silent] [null]
  *   setcred [delete | refresh | reinitialize] [silent]
+ *   locale                 as login programs do, for the environment
  *   timed                  from now on each result is followed by its milliseconds
  *   environment | putenv X | fifos | descriptors | libraries | seteuid N | nofile N
  *   mark                   a system call that a trace can be searched for
@@ -20,6 +21,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
@@ -359,6 +361,8 @@ int main(void)
                         pam_end(handle, PAM_SUCCESS);
                 else if (strcmp(line, "end-silent") == 0)
                         pam_end(handle, PAM_SUCCESS | PAM_DATA_SILENT);
+                else if (strcmp(line, "locale") == 0)
+                        (void)!setlocale(LC_ALL, "");
                 else if (strcmp(line, "timed") == 0)
                         timed = true;
                 else if (strcmp(line, "environment") == 0)

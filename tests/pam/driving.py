@@ -34,8 +34,8 @@ def reply(method: str, *values: str) -> str:
     return "\t".join([method, "reply", *values])
 
 
-def error(method: str, name: str, text: str = "") -> str:
-    return "\t".join([method, "error", name if "." in name else ERROR + name, text])
+def error(method: str, name: str, text: str = "", *words: str) -> str:
+    return "\t".join([method, "error", name if "." in name else ERROR + name, text, *words])
 
 
 BEGIN = reply("BeginLogin", f"s={LOGIN}", *PASSWORD_PROMPT)
@@ -80,9 +80,15 @@ class FakeDaemon(Service):
 class Driver:
     """The program that uses PAM. Its lines are sent at once, or as the test goes on."""
 
-    def __init__(self, user: int | None = None, env: dict[str, str] | None = None, prefix=()) -> None:
+    def __init__(
+        self,
+        user: int | None = None,
+        env: dict[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
+        program: Path = PROGRAMS / "driver",
+    ) -> None:
         self.process = subprocess.Popen(
-            [*prefix, str(PROGRAMS / "driver")],
+            [*prefix, str(program)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -5,13 +5,14 @@
  * A script's line is a method and what to do, parted by tabs; each call of the method takes the
  * next line about it, and the last one stays:
  *
- *   METHOD reply VALUE…      METHOD error NAME TEXT      METHOD hang | stop | exit | disconnect
+ *   METHOD reply VALUE…      METHOD error NAME TEXT [WORDS]      METHOD hang | stop | exit |
+ * disconnect
  *
  * Before what to do may stand "after" and a number of milliseconds.
  *
  * A VALUE is s=TEXT, s*N (N times "x"), b=0, u=5, h=KIND of descriptor, or { KEY VALUE … } for
- * a{sv}. In TEXT, \n and \xNN stand for such a byte. The lifelines are FIFOs in the current
- * directory.
+ * a{sv}. In TEXT and WORDS, \n and \xNN stand for such a byte. The lifelines are FIFOs in the
+ * current directory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -204,6 +205,23 @@ static int reply(sd_bus_message *call, char **words)
         return r;
 }
 
+static int reply_error(sd_bus_message *call, const char *name, const char *text, const char *words)
+{
+        char *message = unescape(text), *further = words ? unescape(words) : NULL;
+        sd_bus_error error = SD_BUS_ERROR_MAKE_CONST(name, message);
+        sd_bus_message *m = NULL;
+        int r = sd_bus_message_new_method_error(call, &m, &error);
+
+        if (r >= 0 && further)
+                r = sd_bus_message_append(m, "s", further);
+        if (r >= 0)
+                r = sd_bus_send(NULL, m, NULL);
+        sd_bus_message_unref(m);
+        free(further);
+        free(message);
+        return r;
+}
+
 /* Tells of a secret: what it says, how long it is, and whether it is sealed. */
 static void tell_secret(int fd)
 {
@@ -288,13 +306,8 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 make_socket(line[2] + 2);
         if (strcmp(line[1], "reply") == 0)
                 return reply(m, line + 2);
-        if (strcmp(line[1], "error") == 0) {
-                char *text = unescape(line[3] ? line[3] : "");
-                int r = sd_bus_reply_method_errorf(m, line[2], "%s", text);
-
-                free(text);
-                return r;
-        }
+        if (strcmp(line[1], "error") == 0)
+                return reply_error(m, line[2], line[3] ? line[3] : "", line[3] ? line[4] : NULL);
         if (strcmp(line[1], "exit") == 0)
                 _exit(0);
         if (strcmp(line[1], "stop") == 0)

@@ -39,8 +39,8 @@ static void on_result(const login_result *result, void *userdata)
         (void)userdata;
         assert_int_equal(result->verdict, VERDICT_MORE);
         assert_string_equal(result->prompt.kind, PROMPT_KIND_CODE);
-        assert_string_equal(result->prompt.text,
-                "Code sent to a…@example.test (Enter: send again, ?: another way): ");
+        assert_string_equal(result->prompt.words,
+                "Code sent to %1 (Enter: send again, ?: another way): \ta…@example.test");
         asked++;
 }
 

@@ -1,6 +1,7 @@
 /* The throttle: who is let through, and when. The clock is the test's, the store a real one. */
 #include "throttle-clock.h"
 
+#include "common/words.h"
 #include "kratosd/throttle-place.h"
 
 static void test_rule_19_delays_grow(void **state)
@@ -279,11 +280,14 @@ static void test_sentences(void **state)
         } waits[] = { { 1, "1 second" }, { SEC, "1 second" }, { SEC + 1, "2 seconds" },
                 { 59 * SEC, "59 seconds" }, { 60 * SEC, "1 minute" }, { 60 * SEC + 1, "2 minutes" },
                 { 121 * SEC, "3 minutes" }, { HOUR, "60 minutes" } };
-        char sentence[THROTTLE_SENTENCE_MAX], expected[THROTTLE_SENTENCE_MAX];
+        char sentence[PROMPT_TEXT_MAX + 1], expected[PROMPT_TEXT_MAX + 1];
 
         (void)state;
         for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
-                throttle_sentence("Too often.", (uint64_t)waits[i].usec, sentence);
+                char words[PROMPT_TEXT_MAX + 1] = "";
+
+                throttle_sentence("Too often.", (uint64_t)waits[i].usec, words);
+                assert_true(words_render(words, NULL, sentence));
                 snprintf(expected, sizeof(expected), "Too often. Try again in %s.", waits[i].when);
                 assert_string_equal(sentence, expected);
         }
