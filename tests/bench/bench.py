@@ -2,7 +2,7 @@
 bench.py [--quick] [--accounts]
 
 Ours is what a login program sees: pam_authenticate, each time in a process of its own. Raw are the
-same two HTTP calls on one kept-alive libcurl handle. Both go to the same Kratos as the same people,
+same two HTTP calls, or four with a second factor (mfa), on one kept-alive libcurl handle. Both go to the same Kratos as the same people,
 by turns; a ratio of p50 is the median of ours over the median of raw. Sessions are ended between the
 measured parts. The database, the daemon's state and the lifelines are in memory.
 
@@ -29,7 +29,7 @@ from world import pam
 from world.bus import Bus
 from world.daemon import Daemon
 from world.journal import NATIVE
-from world.kratos import Kratos
+from world.kratos import Kratos, totp_code
 from world.logind import SCRIPT, Logind
 from world.paths import RUNTIME, STATE, build
 from world.postgres import Postgres
@@ -38,7 +38,7 @@ from world.processes import Service, memory_kib, wait_until
 PASSWORD = "correct horse battery staple"
 # The same password: Kratos takes hashes of any cost, and its own configuration says 4.
 HASH_OF_COST_12 = "$2b$12$abcdefghijklmnopqrstuu0sDWleciW5uGBGYwxpcgAsh9WK4bWNy"
-CHEAP, DEAR = "cheap", "dear"
+CHEAP, DEAR, DOUBLE = "cheap", "dear", "double"
 PEOPLE = 64
 SESSIONS = 10_000
 TYPING_MS = 300
@@ -56,6 +56,8 @@ class Effort:
 
     pairs: int = 300
     typed_pairs: int = 120
+    # A code counts once, and for a minute at least: each of these is another person.
+    mfa_pairs: int = 200
     dear_pairs: int = 40
     dear_typed_pairs: int = 25
     rounds: int = 10
@@ -77,6 +79,7 @@ class Effort:
 QUICK = Effort(
     pairs=10,
     typed_pairs=3,
+    mfa_pairs=4,
     dear_pairs=3,
     dear_typed_pairs=2,
     rounds=1,
@@ -220,6 +223,33 @@ class Bench:
         show("sudo_refresh_ratio_p50", ours / raw, "ratio")
         show("sudo_refresh_ms_p50", ours, "ms")
         show("sudo_refresh_raw_ms_p50", raw, "ms")
+
+    def _double_people(self) -> str:
+        """People with an authenticator app, all with the same secret."""
+        names = [f"{DOUBLE}{number:02}" for number in range(self.effort.mfa_pairs)]
+        with open("/etc/passwd", "a") as passwd:
+            passwd.writelines(f"{name}:x:{4000 + i}:{4000 + i}::/:/bin/sh\n" for i, name in enumerate(names))
+        secret = ""
+        for name in names:
+            identity = self.kratos.create_identity(name, PASSWORD)
+            secret = self.kratos.set_totp(identity.id)
+            self.daemon.map(name, identity.id)
+        return secret
+
+    def mfa_figures(self) -> None:
+        """With a password and a code of an authenticator app."""
+        pairs = self.effort.mfa_pairs
+        secret = self._double_people()
+        once, url = self.programs / "login-once", self.kratos.public_url
+        ahead = totp_code(secret, time.time() + 30)
+        rows = self.run(
+            "login-pairs", once, url, "bench", DOUBLE, pairs, PASSWORD, 0, pairs, ahead
+        )
+        self.drain()
+        ours, _, raw, _ = (statistics.median(row) / 1000 for row in zip(*rows))
+        show("mfa_login_ratio_p50", ours / raw, "ratio")
+        show("mfa_login_ms_p50", ours, "ms")
+        show("mfa_login_raw_ms_p50", raw, "ms")
 
     def _round(self, side: str, prefix: str, clients: int, each: int) -> tuple[float, float]:
         """The rate of successful logins, and how many failed."""
@@ -401,6 +431,7 @@ class Bench:
         show("daemon_anon_mib_fresh", self.daemon.anon_kib() / 1024, "MiB")
         self.login_figures()
         self.renewal_figures()
+        self.mfa_figures()
         self.throughput_figures()
         self.pooled_figures()
         self.idle_figures()

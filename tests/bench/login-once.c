@@ -1,5 +1,5 @@
 /*
- * login-once SERVICE USER PASSWORD TYPING_MS
+ * login-once SERVICE USER PASSWORD TYPING_MS [CODE]
  *
  * One login, in a process of its own as login programs are, which loads what a login program loads
  * and no more. Prints two times in microseconds: pam_authenticate without the typing, and from the
@@ -16,10 +16,11 @@ int main(int argc, char **argv)
         person p = { 0 };
         double begun, ended;
 
-        if (argc != 5)
+        if (argc != 5 && argc != 6)
                 return 2;
         p.user = argv[2];
         p.password = argv[3];
+        p.code = argv[5];
         p.typing_ms = (unsigned)strtoul(argv[4], NULL, 10);
         if (!person_begin(&p, argv[1]))
                 return 1;

@@ -1,10 +1,11 @@
 /*
- * login-pairs LOGIN_ONCE URL SERVICE PREFIX USERS PASSWORD TYPING_MS PAIRS
+ * login-pairs LOGIN_ONCE URL SERVICE PREFIX USERS PASSWORD TYPING_MS PAIRS [CODE]
  *
  * Logs in through PAM, by the program LOGIN_ONCE, and raw, by turns, so that whatever else the
  * machine does meets both alike; each turn starts with the other one. The users are PREFIX00 and so
  * on. Prints a line of four times in microseconds for each pair: through PAM without the typing,
- * and from the end of the typing; raw both calls, and the second alone.
+ * and from the end of the typing; raw both calls, and the second alone. With a code, which is each
+ * user's second factor, raw are four calls, and all but the first.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #define PAUSE_MS 30
 
 typedef struct bench {
-        char *program, *service, *password, *typing;
+        char *program, *service, *password, *typing, *code;
         unsigned typing_ms;
         raw *raw;
 } bench;
@@ -31,7 +32,7 @@ typedef struct times {
 
 static bool log_in_by_pam(const bench *b, char *user, times *ret)
 {
-        char *argv[] = { b->program, b->service, user, b->password, b->typing, NULL };
+        char *argv[] = { b->program, b->service, user, b->password, b->typing, b->code, NULL };
         _cleanup_fclose_ FILE *output = NULL;
         int ends[2], status, fields;
         pid_t pid;
@@ -65,7 +66,8 @@ static bool log_in_raw(const bench *b, const char *user, times *ret)
                 typed = now_us() - entered;
                 entered += typed;
         }
-        if (!raw_submit(b->raw, user, b->password))
+        if (!raw_submit(b->raw, user, b->password) ||
+                (b->code && !raw_submit_code(b->raw, b->code)))
                 return false;
         ended = now_us();
         ret->whole = ended - begun - typed;
@@ -97,12 +99,13 @@ int main(int argc, char **argv)
         unsigned long users, pairs;
         bench b;
 
-        if (argc != 9)
+        if (argc != 9 && argc != 10)
                 return 2;
         b = (bench){ .program = argv[1],
                 .service = argv[3],
                 .password = argv[6],
                 .typing = argv[7],
+                .code = argv[9],
                 .typing_ms = (unsigned)strtoul(argv[7], NULL, 10),
                 .raw = raw_new(argv[2]) };
         users = strtoul(argv[5], NULL, 10);

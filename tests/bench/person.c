@@ -18,7 +18,8 @@ static int answer(
                 if (messages[i]->msg_style == PAM_PROMPT_ECHO_OFF) {
                         if (p->typing_ms)
                                 sleep_ms(p->typing_ms);
-                        answers[i].resp = strdup(p->password);
+                        answers[i].resp = strdup(p->code && p->answers > 0 ? p->code : p->password);
+                        p->answers++;
                 }
         *ret = answers;
         p->entered = now_us();
@@ -36,6 +37,7 @@ bool person_begin(person *p, const char *service)
 bool person_authenticate(person *p)
 {
         p->typed_us = 0;
+        p->answers = 0;
         return pam_authenticate(p->handle, 0) == PAM_SUCCESS;
 }
 

@@ -1,7 +1,8 @@
 /*
  * A person who logs in through PAM, as a login program would let them: one handle, a conversation
- * that answers every hidden prompt with the password after some time of typing, and the times of
- * it. A plain value of whoever holds it; person_end ends the handle and with it the value.
+ * that answers every hidden prompt with the password, but the later ones with the code if there is
+ * one, after some time of typing, and the times of it. A plain value of whoever holds it;
+ * person_end ends the handle and with it the value.
  */
 #pragma once
 
@@ -10,8 +11,9 @@
 #include <security/pam_appl.h>
 
 typedef struct person {
-        const char *user, *password;
+        const char *user, *password, *code;
         unsigned typing_ms;
+        unsigned answers; /* given in this call */
         pam_handle_t *handle;
         double typed_us; /* spent in the conversation */
         double entered;  /* when the last answer was given */

@@ -17,6 +17,7 @@ struct raw {
         size_t size;
         char flow[ID_MAX + 1];
         char token[TOKEN_MAX + 1];
+        const char *carried; /* the token that requests carry, or NULL */
 };
 
 static size_t take_body(char *bytes, size_t one, size_t size, void *userdata)
@@ -70,11 +71,15 @@ raw *raw_free(raw *r)
 /* One request. Returns the status, 0 for none. */
 static long ask(raw *r, const char *method, const char *path, const char *body)
 {
-        _cleanup_free_ char *url = NULL;
+        struct curl_slist *headers = body ? r->headers_with_body : r->headers;
+        _cleanup_free_ char *url = NULL, *line = NULL;
+        struct curl_slist with_token;
         long status = 0;
 
-        if (asprintf(&url, "%s%s", r->base, path) < 0)
+        if (asprintf(&url, "%s%s", r->base, path) < 0 ||
+                asprintf(&line, "X-Session-Token: %s", r->carried ? r->carried : "") < 0)
                 abort();
+        with_token = (struct curl_slist){ .data = line, .next = headers };
         r->size = 0;
         r->body[0] = '\0';
         if (body)
@@ -82,7 +87,7 @@ static long ask(raw *r, const char *method, const char *path, const char *body)
         else
                 curl_easy_setopt(r->easy, CURLOPT_HTTPGET, 1L);
         curl_easy_setopt(r->easy, CURLOPT_CUSTOMREQUEST, method);
-        curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, body ? r->headers_with_body : r->headers);
+        curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->carried ? &with_token : headers);
         curl_easy_setopt(r->easy, CURLOPT_URL, url);
         if (curl_easy_perform(r->easy) != CURLE_OK)
                 return 0;
@@ -132,21 +137,29 @@ bool raw_submit(raw *r, const char *user, const char *password)
 
 bool raw_renew(raw *r, const char *token, const char *user, const char *password)
 {
-        struct curl_slist *headers = r->headers, *headers_with_body = r->headers_with_body;
-        _cleanup_free_ char *line = NULL;
-        struct curl_slist first = { 0 }, second = { 0 };
         bool good;
 
-        if (asprintf(&line, "X-Session-Token: %s", token) < 0)
-                abort();
-        first = (struct curl_slist){ .data = line, .next = headers };
-        second = (struct curl_slist){ .data = line, .next = headers_with_body };
-        r->headers = &first;
-        r->headers_with_body = &second;
+        r->carried = token;
         good = ask(r, "GET", "/self-service/login/api?refresh=true", NULL) == 200 &&
                find(r, "id", r->flow, sizeof(r->flow)) && raw_submit(r, user, password);
-        r->headers = headers;
-        r->headers_with_body = headers_with_body;
+        r->carried = NULL;
+        return good;
+}
+
+bool raw_submit_code(raw *r, const char *code)
+{
+        _cleanup_free_ char *path = NULL, *body = NULL;
+        bool good;
+
+        r->carried = r->token;
+        good = ask(r, "GET", "/self-service/login/api?aal=aal2", NULL) == 200 &&
+               find(r, "id", r->flow, sizeof(r->flow));
+        if (asprintf(&path, "/self-service/login?flow=%s", r->flow) < 0 ||
+                asprintf(&body, "{\"method\":\"totp\",\"totp_code\":\"%s\"}", code) < 0)
+                abort();
+        good = good && ask(r, "POST", path, body) == 200 &&
+               strstr(r->body, "\"authenticator_assurance_level\":\"aal2\"");
+        r->carried = NULL;
         return good;
 }
 

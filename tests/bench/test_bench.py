@@ -21,10 +21,11 @@ LOOK_UPS = ("nss_known", "nss_uid", "nss_unknown")
 RATIOS |= {
     *(f"{name}_ratio" for name in (*LOOK_UPS, "nss_growth", "nss_first_growth")),
     *("initgroups_5_ratio", "initgroups_100_ratio", "id_cold_ratio"),
-    "sudo_refresh_ratio_p50",
+    *("mfa_login_ratio_p50", "sudo_refresh_ratio_p50"),
 }
 TIMES = {
     *("login_ms_p50", "login_raw_ms_p50", "login_typed_ms_p50", "login_typed_raw_ms_p50"),
+    *("mfa_login_ms_p50", "mfa_login_raw_ms_p50"),
     *("sudo_refresh_ms_p50", "sudo_refresh_raw_ms_p50"),
     *("daemon_cpu_ms_per_login", "start_ms", "start_cpu_ms"),
     *("lifelines_ms", "lifelines_cpu_ms"),
