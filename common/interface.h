@@ -85,6 +85,8 @@
 #define PURPOSE_UNLOCK "unlock"
 /* A login that is granted for this is no session, but can change the password. */
 #define PURPOSE_CHANGE_PASSWORD "change-password"
+/* The name is nobody's: to be asked, and refused, as somebody's with a wrong password (rule 25). */
+#define PURPOSE_REFUSE "refuse"
 
 /* CheckAccount's "verdict". */
 #define VERDICT_OK "ok"

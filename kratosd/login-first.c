@@ -9,6 +9,7 @@
 #define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
 
 static void post(login *l);
+static void pretend(login *l);
 
 void login_on_flow(login *l, int outcome, const kratos_flow *flow, int64_t begun)
 {
@@ -63,6 +64,8 @@ void login_go_on_first(login *l)
 
         if (!login_admit(l))
                 return;
+        if (l->nobody)
+                return pretend(l);
         if (l->has_flow)
                 return post(l);
         l->state = LOGIN_FETCHING;
@@ -152,6 +155,15 @@ static void sent(login *l)
         l->code_sent = true;
         login_settle(l, wrong ? VERDICT_BAD_CREDENTIALS : VERDICT_MORE);
         login_ask(l, QUESTION_FIRST_CODE, wrong ? NOTE_WRONG : l->note, true);
+}
+
+/* What becomes of a name that Kratos does not know, without asking. */
+static void pretend(login *l)
+{
+        l->flow_used = true; /* there is none to give back */
+        if (l->method != KRATOS_PASSWORD)
+                return sent(l);
+        login_refuse(l, VERDICT_BAD_CREDENTIALS, "unknown-user");
 }
 
 static void on_posted(const kratos_login_reply *reply, void *userdata)

@@ -132,6 +132,8 @@ void login_ask(login *l, enum login_question question, enum login_note note, boo
         l->question = question;
         l->note = note;
         l->state = LOGIN_PAUSING;
+        if (slow && !l->live)
+                return login_set_timer(l, login_refusal_time(l));
         login_set_timer(l, l->answered + (slow ? WRONG_USEC : 0));
 }
 

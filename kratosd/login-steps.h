@@ -92,6 +92,7 @@ typedef struct login {
         bool again;  /* begun anew once already, after a flow that was gone or a dead connection */
         bool posted; /* once at least: guesses are slow, however they end */
         bool cancelled;        /* whatever Kratos says */
+        bool nobody;           /* the name is nobody's, and Kratos is not asked */
         bool adopted;          /* the fetch: another login has begun it */
         bool code_sent;        /* instead of a password */
         bool changes_password; /* it is for that, and for no session */
@@ -257,6 +258,10 @@ void login_end_changes(logins *all);
 login_prompt login_write_prompt(login *l);
 
 /* login-verdict.c */
+
+/* When a refusal of the first factor is due: the same whatever it is about, and random, so that it
+ * says nothing about the person. */
+int64_t login_refusal_time(const login *l);
 
 /* Ends it with a verdict above 0 or an -errno, in due time; the reason is for the log. A session
  * that it has at Kratos is revoked at once. */

@@ -7,8 +7,12 @@
 #include "store-accounts.h"
 #include "timespan.h"
 
-/* A refusal is answered no sooner than this after the answer: guessing is slow (rule 35). */
-#define REFUSAL_USEC (1 * USEC_PER_SEC)
+/* A refusal is answered no sooner than this after the answer: guessing is slow (rule 35). It is
+ * more than the second for which Kratos makes those wait at most whom it does not know, and a
+ * random time comes on top, beside which the milliseconds that are left to differ are not seen
+ * (rule 25). */
+#define REFUSAL_USEC (3 * USEC_PER_SEC / 2)
+#define REFUSAL_SPREAD_USEC (USEC_PER_SEC / 2)
 
 static event_facts facts_of(const login *l)
 {
@@ -34,6 +38,11 @@ void login_deliver(login *l)
                 done(&result, userdata);
 }
 
+int64_t login_refusal_time(const login *l)
+{
+        return l->answered + (int64_t)REFUSAL_USEC + random_below(REFUSAL_SPREAD_USEC);
+}
+
 /* Whatever follows a password that was sent takes its time, as does what says something about the
  * person; that Kratos cannot be asked is said at once. */
 void login_refuse_saying(login *l, int verdict, const char *reason, const char *sentence)
@@ -49,7 +58,7 @@ void login_refuse_saying(login *l, int verdict, const char *reason, const char *
         snprintf(l->words, sizeof(l->words), "%s", sentence);
         l->state = LOGIN_REFUSED;
         l->verdict = verdict;
-        login_set_timer(l, l->answered + (at_once ? 0 : (int64_t)REFUSAL_USEC));
+        login_set_timer(l, at_once ? l->answered : login_refusal_time(l));
 }
 
 void login_refuse(login *l, int verdict, const char *reason)

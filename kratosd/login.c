@@ -5,6 +5,7 @@
 
 #include "account.h"
 #include "answer-socket.h"
+#include "common/names.h"
 #include "log.h"
 #include "login-steps.h"
 #include "timespan.h"
@@ -222,11 +223,15 @@ static void tell_not_allowed(logins *all, const char *user, const login_context 
 int login_begin(logins *all, login_caller caller, const char *user, const login_context *context,
         char ret_id[static ID_LENGTH + 1], login_prompt *ret_prompt)
 {
-        local_user account;
+        bool nobody = caller.is_program && strcmp(context->purpose, PURPOSE_REFUSE) == 0;
+        local_user account = {};
         login *l;
         int r;
 
-        r = login_find_account(all, caller, user, &account);
+        if (nobody)
+                r = user_name_is_valid(user) ? 0 : VERDICT_UNKNOWN_USER;
+        else
+                r = login_find_account(all, caller, user, &account);
         /* passwd runs as root. */
         if (r == 0 && !caller.is_program && strcmp(context->purpose, PURPOSE_CHANGE_PASSWORD) == 0)
                 r = VERDICT_NOT_ALLOWED;
@@ -238,14 +243,16 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
                 r = login_new(all, caller, user, context, &l);
         if (r != 0)
                 return r;
-        (void)account_identity(all->accounts, user, &account, l->row.identity);
-        login_seek_session(l, account.uid);
         TAILQ_INSERT_TAIL(&all->list, l, logins);
-
-        login_take_flow(l);
-        /* While Kratos works on the flow, and the person types. It is tried again before the post.
-         */
-        (void)login_store_row(l);
+        l->nobody = nobody;
+        if (!nobody) {
+                (void)account_identity(all->accounts, user, &account, l->row.identity);
+                login_seek_session(l, account.uid);
+                login_take_flow(l);
+                /* While Kratos works on the flow, and the person types. It is tried again before
+                 * the post. */
+                (void)login_store_row(l);
+        }
         memcpy(ret_id, l->id, ID_LENGTH + 1);
         *ret_prompt = login_write_prompt(l);
         return 0;

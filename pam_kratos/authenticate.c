@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include <security/pam_ext.h>
+#include <security/pam_modutil.h>
 
 #include "context.h"
 #include "login-id.h"
@@ -52,7 +53,7 @@ int authenticate_begin(call *c, client_login *ret)
         if (c->purpose)
                 context.purpose = c->purpose;
         r = call_result(c, c->library.methods->begin_login(&c->client, c->user, &context, ret));
-        if (r != PAM_SUCCESS)
+        if (r != PAM_SUCCESS || c->nobody)
                 return r;
         c->ours = true;
         return call_object(c, wrong);
@@ -193,6 +194,21 @@ static int keep(call *c, const client_login *login)
         return PAM_SUCCESS;
 }
 
+/* Begins the login of somebody or nobody: neither words nor time must tell strangers which names
+ * there are (rule 25), so a name that nobody has is asked, and refused, like the others. Whoever
+ * another directory knows is its business. */
+static int begin_any(call *c, client_login *ret)
+{
+        int r = authenticate_begin(c, ret);
+
+        c->nobody = r == PAM_USER_UNKNOWN && c->absent && !c->ours &&
+                    !pam_modutil_getpwnam(c->pamh, c->user);
+        if (!c->nobody)
+                return r;
+        c->purpose = PURPOSE_REFUSE;
+        return authenticate_begin(c, ret) == PAM_SUCCESS ? PAM_SUCCESS : r;
+}
+
 bool authenticate_is_denial(int code)
 {
         return code == PAM_AUTH_ERR || code == PAM_PERM_DENIED || code == PAM_ACCT_EXPIRED ||
@@ -211,11 +227,11 @@ int authenticate(call *c)
         call_void(c);
         if (login_id_take(c->pamh, c->env_login) == PAM_SUCCESS)
                 call_cancel(c, c->env_login);
-        r = authenticate_begin(c, &login);
+        r = begin_any(c, &login);
         if (r == PAM_SUCCESS)
                 r = authenticate_converse(c, &login);
         if (r == PAM_SUCCESS)
-                r = keep(c, &login);
+                r = c->nobody ? PAM_SYSTEM_ERR : keep(c, &login);
 
         /* What a person can do about it: only who has proven something is told,
          * or has tried too often. */
@@ -226,5 +242,5 @@ int authenticate(call *c)
         if (r != PAM_SUCCESS && login.id[0])
                 (void)c->library.methods->cancel_login(&c->client, login.id);
         explicit_bzero(&login, sizeof(login));
-        return r;
+        return c->nobody && r == PAM_AUTH_ERR ? PAM_USER_UNKNOWN : r;
 }

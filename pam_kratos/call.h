@@ -21,6 +21,7 @@ typedef struct call {
         char env_login[ID_LENGTH + 2];       /* what login_id_take took, if it was called */
         bool ours;                           /* for certain; otherwise the daemon must say */
         bool absent;                         /* not in the local passwd file */
+        bool nobody;                         /* no directory of this host knows the name */
         const char *purpose;                 /* of a login, or NULL for the usual one */
         bool fallback;                       /* without a verdict, the next module decides */
         state *state;                        /* once prepared */
