@@ -270,7 +270,7 @@ static int end_expired(sessions *s, enum row_state state, int64_t *ret_next)
 /* Ends what is not opened or changed in time, and waits for the next to expire. */
 static void arm_expiry(sessions *s)
 {
-        int64_t granted, changing, left;
+        int64_t granted = INT64_MAX, changing = INT64_MAX, left;
         int r = end_expired(s, ROW_GRANTED, &granted);
 
         if (r == 0)

@@ -1,6 +1,7 @@
 /* A module as those of gnome-keyring and kwallet are: in the auth phase, or when the password is
- * changed, it takes what stands in PAM_AUTHTOK, keeps it with the handle, and uses it in the session
- * phase, where PAM itself has it no more. This one writes it to the file of its argument. */
+ * changed, it takes what stands in PAM_AUTHTOK, keeps it with the handle, and uses it in the
+ * session phase, where PAM itself has it no more. This one writes it to the file of its argument.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -20,6 +20,7 @@
 #include "kratosd/seal.h"
 #include "kratosd/store-accounts.h"
 #include "kratosd/timespan.h"
+#include "kratosd/verdict.h"
 
 #define WORLD "/run/world"
 #define ONE "0123456789abcdef0123456789abcde1"
@@ -308,6 +309,45 @@ static void test_another_session_takes_the_place_of_one_that_is_gone(void **stat
         assert_false(session_row_is_borrowed(&row));
 }
 
+/* What is granted for one purpose is not opened for another. */
+static void test_a_change_is_no_session(void **state)
+{
+        scene *s = *state;
+        char key[CHANGE_KEY_MAX + 1], id[ID_LENGTH + 1];
+        session_row row;
+        int lifeline = -1;
+
+        sessions_change_key(LOGIN, key);
+        assert_int_equal(sessions_grant(s->sessions, &stored, key, HOUR_USEC), 0);
+        assert_int_equal(
+                sessions_open_change(s->sessions, "alice", "", LOGIN, "", id, &lifeline), 0);
+        assert_int_equal(stored.state, ROW_CHANGING);
+        assert_true(stored.due > boottime_usec());
+        assert_int_equal(sessions_find_change(s->sessions, ONE, &row), 0);
+        close(lifeline);
+        run(s);
+        assert_int_equal(ended, 1);
+        assert_int_equal(stored.state, ROW_REVOKING);
+        assert_int_equal(sessions_find_change(s->sessions, ONE, &row), VERDICT_NO_SUCH_LOGIN);
+}
+
+static void test_a_change_expires(void **state)
+{
+        scene *s = *state;
+        char key[CHANGE_KEY_MAX + 1], id[ID_LENGTH + 1];
+        int lifeline = -1;
+
+        sessions_change_key(LOGIN, key);
+        assert_int_equal(sessions_grant(s->sessions, &stored, key, HOUR_USEC), 0);
+        assert_int_equal(
+                sessions_open_change(s->sessions, "alice", "", LOGIN, "", id, &lifeline), 0);
+        stored.due = boottime_usec();
+        assert_int_equal(sessions_start(s->sessions), 0);
+        run(s);
+        assert_int_equal(ended, 1);
+        close(lifeline);
+}
+
 static int keep_none(const char *id, void *userdata)
 {
         (void)id;
@@ -334,6 +374,8 @@ int main(void)
                 TEST(test_the_dead_are_ended_as_one_change),
                 TEST(test_rule_34_the_session_that_the_leader_opened_then),
                 TEST(test_another_session_takes_the_place_of_one_that_is_gone),
+                TEST(test_a_change_is_no_session),
+                TEST(test_a_change_expires),
         };
 
         if (access(WORLD, F_OK) < 0) {
