@@ -7,7 +7,7 @@ import pytest
 from driving import GRANTED, drive, error, reply
 
 ENTRY_POINTS = {
-    "pam_sm_authenticate", "pam_sm_setcred", "pam_sm_acct_mgmt", "pam_sm_open_session",
+    "pam_sm_authenticate", "pam_sm_setcred", "pam_sm_chauthtok", "pam_sm_acct_mgmt", "pam_sm_open_session",
     "pam_sm_close_session",
 }  # fmt: skip
 
