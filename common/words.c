@@ -1,6 +1,5 @@
 #include "words.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,22 +33,25 @@ static void put_plain(filling *f, const char *text)
         }
 }
 
-void words_add(char words[static PROMPT_TEXT_MAX + 1], const char *message, ...)
+static void put_argument(filling *f, const char *argument)
+{
+        if (!argument)
+                return;
+        put(f, PLACES, 1);
+        put_plain(f, argument);
+}
+
+void words_add(char words[static PROMPT_TEXT_MAX + 1], const char *message, const char *one,
+        const char *two)
 {
         size_t before = strlen(words);
         filling f = { .text = words, .size = before };
-        const char *argument;
-        va_list ap;
 
         if (before > 0)
                 put(&f, PARTS, 1);
         put_plain(&f, message);
-        va_start(ap, message);
-        while ((argument = va_arg(ap, const char *))) {
-                put(&f, PLACES, 1);
-                put_plain(&f, argument);
-        }
-        va_end(ap);
+        put_argument(&f, one);
+        put_argument(&f, two);
         if (f.full)
                 words[before] = '\0';
 }

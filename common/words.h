@@ -15,10 +15,10 @@
 /* Marks a message of the catalogue. */
 #define N_(message) message
 
-/* Adds a phrase: a message, and what takes the places in it, up to a NULL; control characters there
+/* Adds a phrase: a message, and what takes the places of its %1 and %2, or NULL; control characters
  * become question marks. A phrase for which there is no room is left out. */
-void words_add(char words[static PROMPT_TEXT_MAX + 1], const char *message, ...)
-        __attribute__((sentinel));
+void words_add(char words[static PROMPT_TEXT_MAX + 1], const char *message, const char *one,
+        const char *two);
 
 /* Writes the text of words, with each message translated; NULL: in English. False if there is room
  * for some of the phrases only. */

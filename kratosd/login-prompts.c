@@ -54,8 +54,8 @@ static void add_way(login *l, unsigned number, const char *message, const char *
         const char digit[] = { (char)('0' + number), '\0' };
 
         if (number > 1)
-                words_add(l->words, ", ", NULL);
-        words_add(l->words, message, digit, address, NULL);
+                words_add(l->words, ", ", NULL, NULL);
+        words_add(l->words, message, digit, address);
 }
 
 static void add_choice(login *l)
@@ -74,7 +74,7 @@ static void add_choice(login *l)
         }
         if (offer->lookup_secret)
                 add_way(l, ++number, N_("%1 backup code"), NULL);
-        words_add(l->words, ": ", NULL);
+        words_add(l->words, ": ", NULL, NULL);
 }
 
 static void add_code(login *l)
@@ -91,7 +91,7 @@ static void add_code(login *l)
 
 static void add(login *l, const char *message)
 {
-        words_add(l->words, message, NULL);
+        words_add(l->words, message, NULL, NULL);
 }
 
 login_prompt login_write_prompt(login *l)

@@ -343,8 +343,8 @@ void throttle_sentence(const char *what, uint64_t wait_usec, char words[static P
                 message = n == 1 ? N_("Try again in 1 minute.") : N_("Try again in %1 minutes.");
         }
         snprintf(number, sizeof(number), "%llu", (unsigned long long)n);
-        words_add(words, what, NULL);
-        words_add(words, " ", NULL);
+        words_add(words, what, NULL, NULL);
+        words_add(words, " ", NULL, NULL);
         words_add(words, message, n == 1 ? NULL : number, NULL);
 }
 

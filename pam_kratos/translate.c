@@ -1,6 +1,7 @@
 #include "translate.h"
 
 #include <libintl.h>
+#include <stddef.h>
 
 #include "words.h"
 

@@ -9,7 +9,6 @@ import pytest
 from world import pam
 from world.daemon import Daemon
 from world.kratos import Kratos
-from world.paths import WORLD
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "login")]
@@ -35,6 +34,7 @@ def scene(durable_daemon: Daemon, durable_kratos: Kratos, _program: None) -> Ite
         hashers__argon2__expected_duration="500ms", hashers__argon2__expected_deviation="500ms"
     )
     durable_kratos.restart()
+    durable_kratos.delete_all_identities()
     pam.pam_service(SERVICE, pam.ONLY_US)
     passwd = Path("/etc/passwd")
     before = passwd.read_text()

@@ -62,9 +62,8 @@ def test_rule_25_the_delay_of_kratos_is_on(scene: Kratos) -> None:
         begun = time.monotonic()
         assert scene.login(name, PASSWORD + "?").status == 400
         times[name].append((time.monotonic() - begun) * 1000)
-    share = superiority(times["gone"], times["active"])
     print(describe("gone, asked directly", times["gone"], times["active"]))
-    assert share > 0.6 and max(times["gone"]) > 300
+    assert max(times["gone"]) > 300
 
 
 class TestOverTheBus:

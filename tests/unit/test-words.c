@@ -39,9 +39,9 @@ static void test_phrases_are_translated_one_by_one(void **state)
         char words[PROMPT_TEXT_MAX + 1] = "";
 
         (void)state;
-        words_add(words, N_("Wrong."), NULL);
-        words_add(words, " ", NULL);
-        words_add(words, N_("%1 to %2"), "mail", "a…@example.test", NULL);
+        words_add(words, N_("Wrong."), NULL, NULL);
+        words_add(words, " ", NULL, NULL);
+        words_add(words, N_("%1 to %2"), "mail", "a…@example.test");
         assert_string_equal(words, "Wrong.\n \n%1 to %2\tmail\ta…@example.test");
         assert_rendered(
                 words, "Wrong. mail to a…@example.test", "Falsch. an a…@example.test: mail");
@@ -52,7 +52,7 @@ static void test_arguments_are_no_messages_and_make_no_phrases(void **state)
         char words[PROMPT_TEXT_MAX + 1] = "";
 
         (void)state;
-        words_add(words, "%1 to %2", "Wrong.", "%1\t%2\nWrong.\x7f", NULL);
+        words_add(words, "%1 to %2", "Wrong.", "%1\t%2\nWrong.\x7f");
         assert_rendered(words, "Wrong. to %1?%2?Wrong.?", "an %1?%2?Wrong.?: Wrong.");
 }
 
@@ -85,9 +85,9 @@ static void test_rule_12_too_long(void **state)
         (void)state;
         memset(most, 'x', PROMPT_TEXT_MAX);
         most[PROMPT_TEXT_MAX] = '\0';
-        words_add(words, most, NULL);
-        words_add(words, "more", NULL);
-        words_add(words, "", NULL);
+        words_add(words, most, NULL, NULL);
+        words_add(words, "more", NULL, NULL);
+        words_add(words, "", NULL, NULL);
         assert_string_equal(words, most);
         assert_true(words_render(words, NULL, text));
         assert_string_equal(text, most);
@@ -95,7 +95,7 @@ static void test_rule_12_too_long(void **state)
         /* Whole phrases, and no more than there is room for. */
         memset(half, 'x', sizeof(half) - 1);
         words[0] = '\0';
-        words_add(words, "Wrong.", NULL);
+        words_add(words, "Wrong.", NULL, NULL);
         words_add(words, "%1%1", half, NULL);
         assert_false(words_render(words, NULL, text));
         assert_string_equal(text, "Wrong.");
