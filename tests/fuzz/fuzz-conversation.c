@@ -11,6 +11,7 @@
 
 #include "bus-stand-ins.h"
 #include "common/interface.h"
+#include "common/words.h"
 #include "kratosd/login-steps.h"
 #include "kratosd/seal.h"
 
@@ -33,9 +34,11 @@ static logins *all;
 
 static void check_prompt(const login_prompt *prompt)
 {
-        require(prompt->kind && strlen(prompt->kind) <= 32 && prompt->text &&
-                strlen(prompt->text) > 2 && strlen(prompt->text) <= PROMPT_TEXT_MAX);
-        for (const char *p = prompt->text; *p; p++)
+        char text[PROMPT_TEXT_MAX + 1];
+
+        require(prompt->kind && strlen(prompt->kind) <= 32 && prompt->words);
+        require(words_render(prompt->words, NULL, text) && strlen(text) > 2);
+        for (const char *p = text; *p; p++)
                 require((unsigned char)*p >= ' ' && *p != 0x7F);
         require(prompt->echo == (strcmp(prompt->kind, PROMPT_KIND_CHOICE) == 0));
 }

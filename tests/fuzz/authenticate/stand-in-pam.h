@@ -119,7 +119,7 @@ int pam_get_authtok(pam_handle_t *pamh, int item, const char **text, const char 
         char *answer = NULL;
         int r;
 
-        require(item == PAM_AUTHTOK && prompt && strlen(prompt) <= TEXT_MAX);
+        require(item == PAM_AUTHTOK && prompt && strlen(prompt) <= PROMPT_TEXT_MAX);
         if (choose(16) == 15)
                 return PAM_AUTH_ERR;
         r = converse(pamh, &answer);
@@ -138,7 +138,7 @@ int pam_prompt(pam_handle_t *pamh, int style, char **response, const char *forma
         va_start(arguments, format);
         text = va_arg(arguments, const char *);
         va_end(arguments);
-        require(strlen(text) <= TEXT_MAX);
+        require(strlen(text) <= PROMPT_TEXT_MAX);
         for (const char *p = text; *p; p++)
                 require((unsigned char)*p >= ' ' && *p != 0x7f);
         if (style != PAM_PROMPT_ECHO_OFF && style != PAM_PROMPT_ECHO_ON)
