@@ -237,8 +237,8 @@ class TestJournal:
         journal: Journal,
         root: Caller,
     ) -> None:
-        """Each with its MESSAGE_ID, its priority, and what happened to whom. session-renewed is no login's
-        of its own: tests/renewal."""
+        """Each with its MESSAGE_ID, its priority, and what happened to whom. The others are in
+        tests/renewal and tests/passwd."""
         stopped_daemon.configure(Kratos={"AdminURL": None})
         start(stopped_daemon)
         assert slow_refusal(root.login, "alice", "wrong", **self.CONTEXT) == "BadCredentials"
@@ -250,7 +250,7 @@ class TestJournal:
 
         entries = [entry for entry in journal.entries() if entry["KRATOSD_EVENT"]]
         documented = documented_events()
-        assert len(documented) == 7
+        assert len(documented) == 9
         for entry in entries:
             said = entry["MESSAGE_ID"], entry["PRIORITY"]
             assert said == documented[entry["KRATOSD_EVENT"]], entry["KRATOSD_EVENT"]
