@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "login-steps.h"
+#include "session-renewal.h"
 
 /* Kratos lists every renewal in the session, some 350 bytes of each answer that has it: then a
  * login that makes a new one takes its place, long before the list is more than we read. */

@@ -25,7 +25,7 @@
 #include "account.h"
 #include "common/secret.h"
 #include "kratos.h"
-#include "session.h"
+#include "session-renewal.h"
 #include "throttle.h"
 #include "verdict.h"
 

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #include "common/cleanup.h"
-#include "session.h"
+#include "session-renewal.h"
 
 typedef struct sd_bus sd_bus;
 typedef struct logind_question logind_question;

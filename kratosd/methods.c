@@ -343,8 +343,8 @@ static int open_session(operation *o, int *ret_lifeline, sd_bus_message **ret)
                 return r;
         identity = r == 0 ? account.identity : "";
         if (strcmp(context.purpose, PURPOSE_CHANGE_PASSWORD) == 0)
-                r = sessions_open_change(o->all->sessions, user, identity, login, context.service,
-                        id, ret_lifeline);
+                r = sessions_open_change(
+                        o->all->sessions, user, identity, login, context.service, id, ret_lifeline);
         else
                 r = sessions_open(o->all->sessions, user, identity, login, context.service,
                         o->process.pid, id, ret_lifeline);

@@ -16,15 +16,6 @@
 
 typedef struct sessions sessions;
 
-/* A login session as logind knows it, and with it all processes in it: whose it is, the process
- * that leads it, which is the one whose PAM stack made it, and when that was, in microseconds of
- * CLOCK_MONOTONIC. Without a leader there is none. */
-typedef struct session_place {
-        uid_t uid;
-        pid_t leader;
-        int64_t since;
-} session_place;
-
 int sessions_new(sd_event *event, store *s, revoker *r, sessions **ret);
 /* Ends no session: the lifelines stay, and the next daemon goes on. */
 sessions *sessions_free(sessions *s);
@@ -64,19 +55,5 @@ int sessions_close(sessions *s, const char *id);
 /* Ends a session that was granted and will not be opened. 0; VERDICT_NO_SUCH_LOGIN; -errno. */
 int sessions_cancel(sessions *s, const char *login);
 
-/* Whether a user has an open session that a later login could renew. */
-bool sessions_may_renew(sessions *s, const char *user);
-
-/* Finds the open session of a user that belongs to a place: it was opened by the place's leader, in
- * the same PAM stack. -ENOENT where there is none, or it is not sure which. */
-int sessions_find_at(sessions *s, const char *user, const session_place *place, session_row *ret);
-
-/* Counts a renewal of an open session. -ENOENT where it has ended. */
-int sessions_note_renewal(sessions *s, const char *id);
-
 /* The row of an open session. -ENOENT where it has ended. */
 int sessions_find_open(sessions *s, const char *id, session_row *ret);
-
-/* Puts the Kratos session of a row in the place of that of an open session, which Kratos knows no
- * more; the row becomes a borrowed one. -ENOENT where that session has ended. */
-int sessions_replace(sessions *s, const char *id, session_row *row);

@@ -51,9 +51,10 @@ typedef struct session_row {
         unsigned char login_hash[LOGIN_HASH_SIZE];
         int has_login;
         int64_t posted; /* at the latest; 0 for an earlier boot */
-        int64_t due;    /* ROW_GRANTED, ROW_CHANGING: when it expires; ROW_REVOKING: when to try next */
-        int attempts;   /* to revoke it; ROW_CHANGING: to change the password */
-        pid_t opener;   /* ROW_OPEN: the process that opened it; 0 where that is not known */
+        int64_t due;  /* ROW_GRANTED, ROW_CHANGING: when it expires; ROW_REVOKING: when to try next
+                       */
+        int attempts; /* to revoke it; ROW_CHANGING: to change the password */
+        pid_t opener; /* ROW_OPEN: the process that opened it; 0 where that is not known */
         int64_t opened; /* and when, microseconds of CLOCK_MONOTONIC, as logind counts */
         int renewals;   /* of its Kratos session */
         /* Kratos's id of another row's session that this one's login renews, or "". That is never

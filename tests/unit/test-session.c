@@ -1,6 +1,6 @@
 /* Sessions whose store cannot be read for a while, in the world of tests/lib/enter, where /run is
  * new. The store here is one row, and time passes at once. */
-#include "kratosd/session.h"
+#include "kratosd/session-renewal.h"
 
 #include <errno.h>
 #include <setjmp.h>
