@@ -26,7 +26,9 @@ TREE = TESTS.parent
 SYSTEM = "tests/system/"
 FILE_TIMEOUT = 1500
 # Most tests wait, for a deadline or a server that hangs: as many files at a time for each processor keep it busy.
-FILES_PER_PROCESSOR = 2
+FILES_PER_PROCESSOR = 3
+# These measure, or want the whole machine: they run at the end, with nothing beside them.
+ALONE = ("tests/bench/", "tests/concurrency/", "tests/timing/")
 
 # The suites that tests/system can boot, the oldest first: what is built here runs on newer ones, not on
 # older ones.
@@ -100,20 +102,17 @@ class Runner:
             self.times: dict[str, float] = json.loads(self._times_file.read_text())
         except (OSError, ValueError):
             self.times = {}
-        # The longest first, so that both processors are busy to the end.
-        self.queue = sorted(files, key=lambda file: -self.times.get(file, 60.0))
+        # The longest first, so that the processors are busy to the end.
+        self.files = sorted(files, key=lambda file: -self.times.get(file, 60.0))
         self.total = Result()
         self.again: list[str] = []
         self.unsteady: list[str] = []
         self._lock = threading.Lock()
 
     def run(self) -> Result:
-        at_once = min(len(self.queue), FILES_PER_PROCESSOR * (os.cpu_count() or 1))
-        workers = [threading.Thread(target=self._work) for _ in range(at_once)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        at_once = FILES_PER_PROCESSOR * (os.cpu_count() or 1)
+        self._run_queue([file for file in self.files if not file.startswith(ALONE)], at_once)
+        self._run_queue([file for file in self.files if file.startswith(ALONE)], 1)
         for file in self.again:
             result = self._run_file(file)
             self._report(file, result)
@@ -124,12 +123,19 @@ class Runner:
         self._times_file.write_text(json.dumps(self.times, indent=1, sort_keys=True))
         return self.total
 
-    def _work(self) -> None:
+    def _run_queue(self, queue: list[str], at_once: int) -> None:
+        workers = [threading.Thread(target=self._work, args=(queue,)) for _ in range(at_once)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    def _work(self, queue: list[str]) -> None:
         while True:
             with self._lock:
-                if not self.queue:
+                if not queue:
                     return
-                file = self.queue.pop(0)
+                file = queue.pop(0)
             result = self._run_file(file)
             with self._lock:
                 self._report(file, result)
