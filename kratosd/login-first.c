@@ -239,7 +239,7 @@ static void take_password(login *l)
 {
         l->method = KRATOS_PASSWORD;
         l->tries++;
-        hash_secret(l->owner->sealer, l->row.id, l->answer, l->password);
+        hash_secret(l->owner->sealer, l->id, l->answer, l->password);
         l->has_password = true;
         login_go_on_first(l);
 }

@@ -408,7 +408,7 @@ static bool is_password(const login *l)
 
         if (!l->has_password)
                 return false;
-        hash_secret(l->owner->sealer, l->row.id, l->answer, hash);
+        hash_secret(l->owner->sealer, l->id, l->answer, hash);
         return memcmp(hash, l->password, sizeof(hash)) == 0;
 }
 

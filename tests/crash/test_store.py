@@ -58,7 +58,7 @@ def damage_page(number: int) -> Callable[[Path], None]:
     return damage
 
 
-PAGES = 15
+PAGES = 19
 DAMAGES: dict[str, Callable[[Path], None]] = {
     "all of it": damage_all,
     "its header": damage_header,

@@ -282,7 +282,7 @@ class TestAnswers:
     def test_rules_25_and_35_every_refusal_takes_as_long(
         self, daemon: Daemon, kratos: Kratos, alice: Identity, bob: Identity, root: Caller
     ) -> None:
-        """One second, in which what Kratos took to think disappears."""
+        """A random time, in which what Kratos took to think disappears."""
         daemon.configure(**{"Service locker": {"SinglePrompt": "yes"}})
         start(daemon)
         carol = kratos.create_identity("carol", "carol's", state="inactive")
@@ -304,7 +304,7 @@ class TestAnswers:
             begun = time.monotonic()
             assert refusal(root.answer, attempt, password), name
             took[name] = time.monotonic() - begun
-        assert min(took.values()) >= 1 and max(took.values()) < 1.25, took
+        assert min(took.values()) >= 1.5 and max(took.values()) < 2.25, took
         nothing_left(kratos)
 
     def test_that_kratos_is_away_is_said_at_once(

@@ -438,7 +438,7 @@ def arguments(member: str) -> list[Any]:
 
 
 def call(caller: Caller, member: str, **further: Any) -> str:
-    if member == "Answer":
+    if member in ("Answer", "ChangePassword"):
         further |= {"secret": "78", "seals": 14}
     return refusal(caller.call, member, *arguments(member), **further)
 

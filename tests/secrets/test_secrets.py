@@ -238,6 +238,9 @@ class TestUnhappyEnds:
         """A second factor is wanted: the token was there, and is revoked."""
         proxy = proxies("http")
         kratos.set_totp(kratos.identities()[0]["id"])
+        stopped_daemon.configure(**{f"Service {SERVICE}": {"SinglePrompt": "yes"}})
+        stopped_daemon.reload()
+        journal.wait(MESSAGE="The configuration was read again")
         login = Login(SERVICE, "alice", password)
         assert login.result != PAM_SUCCESS
         all_revoked(kratos)
