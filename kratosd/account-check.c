@@ -75,7 +75,7 @@ static int decide_without_document(account_check *check, refusal *ret)
 
         if (r == VERDICT_UNKNOWN_USER)
                 return refuse(ret, VERDICT_DISABLED, "account-ended",
-                        "You have no account here any more. Ask your administrator.");
+                        N_("You have no account here any more. Ask your administrator."));
         return r < 0 ? r : decide_by_rules(check, NULL, ret);
 }
 
@@ -86,7 +86,7 @@ static int decide_by_password(account_check *check, const posix *document, refus
 
         if (r <= 0)
                 return r;
-        *ret = (refusal){ .sentence = "You have to change your password now." };
+        *ret = (refusal){ .sentence = N_("You have to change your password now.") };
         return VERDICT_CHANGE_DEMANDED;
 }
 
@@ -145,15 +145,15 @@ static int decide(account_check *check, refusal *ret)
         if (r < 0 && r != -ENOENT)
                 return r;
         if (r == 0 && !last.active)
-                return refuse(
-                        ret, VERDICT_DISABLED, "identity-inactive", "Your account is disabled.");
+                return refuse(ret, VERDICT_DISABLED, "identity-inactive",
+                        N_("Your account is disabled."));
         if (check->bad_answer)
                 return refuse(ret, VERDICT_UNAVAILABLE, kratos_outcome_reason(KRATOS_BAD_ANSWER),
-                        "Your account cannot be checked now. Ask your administrator.");
+                        N_("Your account cannot be checked now. Ask your administrator."));
         if (!check->has_answered && (r == 0 ? is_stale(check->accounts, &last)
                                             : kratos_has_admin(check->accounts->kratos)))
                 return refuse(ret, VERDICT_UNAVAILABLE, "too-stale",
-                        "Your account cannot be checked now. Try again later.");
+                        N_("Your account cannot be checked now. Try again later."));
         return decide_by_document(check, ret);
 }
 

@@ -50,7 +50,10 @@ def test_every_file_with_messages_is_searched() -> None:
 
 def test_what_a_person_sees_is_marked() -> None:
     """Prompts and sentences: as arguments of what shows them, and as macros that are."""
-    shows = r"(?:call_tell\(\w+, [^,]+,|words_add\(\w[\w>.-]*,|add\(l,|add_way\(\w+, [\w+]+,|_saying\([^;\"]*\"[\w-]+\",)\s*"
+    shows = (
+        r"(?:call_tell\(\w+, [^,]+,|words_add\(\w[\w>.-]*,|add\(l,|add_way\(\w+, [\w+]+,|\.sentence = |"
+        r"(?:_saying|refuse)\([^;\"]*\"[\w-]+\",)\s*"
+    )
     separator = r"\"(?:[ ,:]*)\""
     for path, text in sources().items():
         found = re.findall(rf'(?:{shows})("(?:\\.|[^"\\])*")', text)
