@@ -75,10 +75,12 @@ static int add_answer(call *c, const client_prompt *prompt, const char *text, co
         return PAM_SUCCESS;
 }
 
-/* Asks for the password where an earlier module or the program has not done so already. */
+/* Asks for the password where an earlier module or the program has not done so already. Whoever is
+ * to be refused is asked for it as others are: the modules after us ask for no other. */
 static int ask_password(call *c, const client_prompt *prompt, conversation *a)
 {
-        int which = c->purpose ? PAM_OLDAUTHTOK : PAM_AUTHTOK;
+        bool changes = c->purpose && strcmp(c->purpose, PURPOSE_CHANGE_PASSWORD) == 0;
+        int which = changes ? PAM_OLDAUTHTOK : PAM_AUTHTOK;
         char text[PROMPT_TEXT_MAX + 1];
         const char *password = NULL;
         int r;
@@ -209,6 +211,17 @@ static int begin_any(call *c, client_login *ret)
         return authenticate_begin(c, ret) == PAM_SUCCESS ? PAM_SUCCESS : r;
 }
 
+/* Where nobody was refused, the next modules have their turn. But one that finds no password asks
+ * for it, which tells the name from those that end here: so this one ends here as well. */
+static int refuse_nobody(call *c)
+{
+        const void *password = NULL;
+
+        if (pam_get_item(c->pamh, PAM_AUTHTOK, &password) != PAM_SUCCESS || !password)
+                return PAM_AUTH_ERR;
+        return PAM_USER_UNKNOWN;
+}
+
 bool authenticate_is_denial(int code)
 {
         return code == PAM_AUTH_ERR || code == PAM_PERM_DENIED || code == PAM_ACCT_EXPIRED ||
@@ -242,5 +255,5 @@ int authenticate(call *c)
         if (r != PAM_SUCCESS && login.id[0])
                 (void)c->library.methods->cancel_login(&c->client, login.id);
         explicit_bzero(&login, sizeof(login));
-        return c->nobody && r == PAM_AUTH_ERR ? PAM_USER_UNKNOWN : r;
+        return c->nobody && r == PAM_AUTH_ERR ? refuse_nobody(c) : r;
 }

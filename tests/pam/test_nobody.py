@@ -53,3 +53,11 @@ def test_rule_23_people_of_another_directory_are_not_asked(fake) -> None:
 def test_where_nobody_can_be_asked_it_was_said_that_they_are_not_ours(fake, name: str) -> None:
     fake.start(UNKNOWN, error("BeginLogin", name))
     assert drive(*START) == ["authenticate: USER_UNKNOWN"]
+
+
+def test_rule_25_nobody_ends_here_who_was_asked_for_no_password(fake) -> None:
+    """The next module would ask for one."""
+    code = BEGIN.replace("s=password", "s=first-code")
+    fake.start(UNKNOWN, code, error("Answer", "BadCredentials", "Wrong code"))
+    output = drive(*START, "answer 1")
+    assert output == ["hidden: Password: ", "delay: about 2 s", "authenticate: AUTH_ERR"]

@@ -90,13 +90,17 @@ class Pamtester:
         items: dict[str, str] | None = None,
         env: dict[str, str] | None = None,
         run_as: str | None = None,
+        setuid_for: str | None = None,
         timeout: float = 20.0,
     ) -> None:
-        """items are PAM items, such as rhost; run_as is a user, for what a screen locker does."""
+        """items are PAM items, such as rhost; run_as is a user, for what a screen locker does; setuid_for is
+        one who has started it as a program that becomes root, such as su."""
         argv = ["pamtester", *(f"-I{key}={value}" for key, value in (items or {}).items())]
         argv += [service, user, *operations]
         if run_as:
             argv = ["setpriv", f"--reuid={run_as}", f"--regid={run_as}", "--init-groups", *argv]
+        if setuid_for:
+            argv = ["setpriv", f"--ruid={setuid_for}", *argv]
         self.output = ""
         self.status: int | None = None
         self._prompt = prompt
