@@ -152,9 +152,16 @@ static void sent(login *l)
         bool wrong = l->method == KRATOS_CODE;
 
         l->has_flow = true;
-        l->code_sent = true;
+        l->code_sent = l->seems_sent = true;
         login_settle(l, wrong ? VERDICT_BAD_CREDENTIALS : VERDICT_MORE);
         login_ask(l, QUESTION_FIRST_CODE, wrong ? NOTE_WRONG : l->note, true);
+}
+
+/* A code where none was sent, though it seemed so: it is wrong, and counts as that. */
+static void doubt(login *l)
+{
+        login_settle(l, VERDICT_BAD_CREDENTIALS);
+        login_ask(l, QUESTION_FIRST_CODE, NOTE_WRONG, true);
 }
 
 /* What becomes of a name that Kratos does not know, without asking. */
@@ -224,8 +231,12 @@ static void post(login *l)
         if (r < 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "store-failed");
         /* That none may be sent is not told: it looks as if. */
-        if (sends && !login_may_send(l, &wait))
+        if (sends && !login_may_send(l, &wait)) {
+                l->seems_sent = true;
                 return login_ask(l, QUESTION_FIRST_CODE, NOTE_NONE, true);
+        }
+        if (l->method == KRATOS_CODE && !l->code_sent)
+                return doubt(l);
         l->state = LOGIN_POSTING;
         l->posted = true;
         l->has_flow = false; /* whatever happens now, it is used */
@@ -256,8 +267,8 @@ static void take_code(login *l)
         }
         l->tries++;
         l->method = KRATOS_CODE;
-        /* None was sent in this login, so it cannot be right. */
-        if (!l->code_sent)
+        /* Nobody has asked for one in this login, so it cannot be right. */
+        if (!l->seems_sent)
                 return login_ask(l, QUESTION_FIRST_CODE, NOTE_WRONG, true);
         login_go_on_first(l);
 }

@@ -113,8 +113,8 @@ login_prompt login_write_prompt(login *l)
                 break;
         case QUESTION_FIRST_CODE:
                 prompt.kind = PROMPT_KIND_FIRST_CODE;
-                add(l, l->code_sent ? N_("Code that was sent to you (Enter: send again): ")
-                                    : N_("Code (Enter: send one): "));
+                add(l, l->seems_sent ? N_("Code that was sent to you (Enter: send again): ")
+                                     : N_("Code (Enter: send one): "));
                 break;
         case QUESTION_TOTP:
                 prompt.kind = PROMPT_KIND_TOTP;

@@ -94,7 +94,8 @@ typedef struct login {
         bool cancelled;        /* whatever Kratos says */
         bool nobody;           /* the name is nobody's, and Kratos is not asked */
         bool adopted;          /* the fetch: another login has begun it */
-        bool code_sent;        /* instead of a password */
+        bool code_sent;        /* instead of a password, in this flow */
+        bool seems_sent;       /* as far as the person is told: also where none may be sent */
         bool changes_password; /* it is for that, and for no session */
         bool settings_open;    /* Kratos lets its session do that */
         bool has_password;

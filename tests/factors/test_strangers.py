@@ -4,7 +4,7 @@
 import pexpect
 import pytest
 from calling import start
-from factors import BAD, SERVICE, Person, Talk
+from factors import BAD, CODE, SERVICE, WRONG, Person, Talk
 
 from world import pam
 from world.daemon import Daemon
@@ -49,3 +49,22 @@ def test_rule_25_codes_in_place_of_passwords(
     real = shown("alice", SERVICE)
     assert len(real) > 5
     assert shown("ghost", SERVICE) == real
+
+
+def test_rule_42_a_mail_limit_shows_no_names(stopped_daemon: Daemon, kratos: Kratos) -> None:
+    """Whoever may get no more mails is asked as if one were sent, and a code counts as a wrong one."""
+    kratos.configure(selfservice__methods__code__passwordless_enabled=True)
+    kratos.restart()
+    stopped_daemon.configure(Accounts={"Identifier": "%u@example.test"})
+    alice = Person.create(kratos, stopped_daemon, "alice")
+    stopped_daemon.configure(**{f"Service {SERVICE}": {"FirstFactor": "code"}})
+    start(stopped_daemon)
+    for user in "alice", "ghost":
+        talk = Talk(user, ["authenticate"]).asked("Code (Enter: send one): ")
+        for _ in range(5):
+            talk.say("").asked(CODE)
+        talk.hang_up()
+        talk = Talk(user, ["authenticate"]).asked("Code (Enter: send one): ")
+        talk.say("").asked(CODE).say("123456").asked(WRONG + CODE).say("").asked(CODE)
+        talk.hang_up()
+    assert len(alice.mails()) == 5
