@@ -9,7 +9,6 @@
 #define WARM_USEC ((int64_t)(30 * USEC_PER_SEC))
 
 static void post(login *l);
-static void pretend(login *l);
 
 void login_on_flow(login *l, int outcome, const kratos_flow *flow, int64_t begun)
 {
@@ -64,8 +63,6 @@ void login_go_on_first(login *l)
 
         if (!login_admit(l))
                 return;
-        if (l->nobody)
-                return pretend(l);
         if (l->has_flow)
                 return post(l);
         l->state = LOGIN_FETCHING;
@@ -164,13 +161,41 @@ static void doubt(login *l)
         login_ask(l, QUESTION_FIRST_CODE, NOTE_WRONG, true);
 }
 
-/* What becomes of a name that Kratos does not know, without asking. */
+/* What becomes of a name that Kratos does not know. */
 static void pretend(login *l)
 {
-        l->flow_used = true; /* there is none to give back */
         if (l->method != KRATOS_PASSWORD)
                 return sent(l);
         login_refuse(l, VERDICT_BAD_CREDENTIALS, "unknown-user");
+}
+
+static void on_asked(int outcome, const kratos_flow *flow, int64_t begun, void *userdata)
+{
+        login *l = userdata;
+
+        l->fetch = NULL;
+        if (outcome < 0)
+                return login_refuse(l, outcome, "internal-fault");
+        if (outcome != KRATOS_OK)
+                return login_refuse_outcome(l, outcome);
+        flows_put(&l->owner->fetches.stock, flow, begun);
+        pretend(l);
+}
+
+/* Nothing is posted of a name that Kratos does not know. But that Kratos cannot be asked, or wants
+ * to be left alone, shows with such a name as with all others: it is asked for a flow instead,
+ * unless it has given one since the answer. */
+static void ask_only(login *l)
+{
+        int r;
+
+        l->state = LOGIN_POSTING;
+        l->posted = true;
+        if (l->flow_taken >= l->answered)
+                return pretend(l);
+        r = fetch_start(&l->owner->fetches, on_asked, l, &l->fetch);
+        if (r < 0)
+                login_refuse_start(l, r);
 }
 
 static void on_posted(const kratos_login_reply *reply, void *userdata)
@@ -227,6 +252,8 @@ static void post(login *l)
 
         if (login_time_left(l) <= 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-timeout");
+        if (l->nobody)
+                return ask_only(l);
         r = login_store_row(l);
         if (r < 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "store-failed");

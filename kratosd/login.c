@@ -248,11 +248,12 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
         if (!nobody) {
                 (void)account_identity(all->accounts, user, &account, l->row.identity);
                 login_seek_session(l, account.uid);
-                login_take_flow(l);
-                /* While Kratos works on the flow, and the person types. It is tried again before
-                 * the post. */
-                (void)login_store_row(l);
         }
+        login_take_flow(l);
+        /* While Kratos works on the flow, and the person types. It is tried again before the post.
+         */
+        if (!nobody)
+                (void)login_store_row(l);
         memcpy(ret_id, l->id, ID_LENGTH + 1);
         *ret_prompt = login_write_prompt(l);
         return 0;
