@@ -11,6 +11,11 @@ static const json_limits limits = { .depth = 32, .values = 5000 };
 #define MESSAGE_OWN_MIN 1000000
 #define MESSAGE_ADDRESS_UNVERIFIED 4000010
 
+static bool is(const char *text, const char *other)
+{
+        return text && strcmp(text, other) == 0;
+}
+
 static void add_address(kratos_offer *offer, const char *address)
 {
         size_t length = address ? strlen(address) : 0;
@@ -23,25 +28,50 @@ static void add_address(kratos_offer *offer, const char *address)
         memcpy(offer->addresses[offer->n_addresses++], address, length + 1);
 }
 
+/* The factors of which a flow has any input. */
+typedef struct groups {
+        bool totp;
+        bool lookup_secret;
+        bool code;
+} groups;
+
+/* Notes to which factor an input belongs. Only the group "default" is of none. */
+static void note_group(const char *group, groups *seen, kratos_offer *offer)
+{
+        if (is(group, "totp"))
+                seen->totp = true;
+        else if (is(group, "lookup_secret"))
+                seen->lookup_secret = true;
+        else if (is(group, "code"))
+                seen->code = true;
+        else if (!is(group, "default"))
+                offer->other = true;
+}
+
 /* One input of the form that a browser would show. Once a code was sent, the address to which it
  * went is in a hidden one. */
-static void read_node(json_object *node, kratos_offer *offer)
+static void read_node(json_object *node, groups *seen, kratos_offer *offer)
 {
         const char *group = json_text(json_member(node, "group"));
         json_object *attributes = json_member(node, "attributes");
         const char *name = json_text(json_member(attributes, "name"));
 
-        if (!group || !name)
-                return;
-        if (strcmp(group, "totp") == 0 && strcmp(name, "totp_code") == 0)
+        note_group(group, seen, offer);
+        if (is(group, "totp") && is(name, "totp_code"))
                 offer->totp = true;
-        else if (strcmp(group, "lookup_secret") == 0 && strcmp(name, "lookup_secret") == 0)
+        else if (is(group, "lookup_secret") && is(name, "lookup_secret"))
                 offer->lookup_secret = true;
-        else if (strcmp(group, "webauthn") == 0 || strcmp(group, "passkey") == 0)
-                offer->security_key = true;
-        else if (strcmp(name, "address") == 0 ||
-                 (offer->sent && strcmp(group, "code") == 0 && strcmp(name, "identifier") == 0))
+        else if (is(name, "address") ||
+                 (offer->sent && is(group, "code") && is(name, "identifier")))
                 add_address(offer, json_text(json_member(attributes, "value")));
+}
+
+/* Whoever has a factor is not let in without, also where nothing can be made of it here. */
+static bool has_other(const kratos_offer *offer, const groups *seen)
+{
+        return offer->other || (seen->totp && !offer->totp) ||
+               (seen->lookup_secret && !offer->lookup_secret) ||
+               (seen->code && offer->n_addresses == 0);
 }
 
 int answer_offer(const char *body, size_t size, kratos_offer *ret)
@@ -49,6 +79,7 @@ int answer_offer(const char *body, size_t size, kratos_offer *ret)
         _cleanup_json_ json_object *flow = NULL;
         json_object *nodes;
         kratos_offer offer = { 0 };
+        groups seen = { 0 };
         const char *state;
         int r;
 
@@ -59,12 +90,13 @@ int answer_offer(const char *body, size_t size, kratos_offer *ret)
         if (r != 0)
                 return r;
         state = json_text(json_member(flow, "state"));
-        offer.sent = state && strcmp(state, "sent_email") == 0;
+        offer.sent = is(state, "sent_email");
 
         nodes = json_member(json_member(flow, "ui"), "nodes");
         if (json_object_is_type(nodes, json_type_array))
                 for (size_t i = 0; i < json_object_array_length(nodes); i++)
-                        read_node(json_object_array_get_idx(nodes, i), &offer);
+                        read_node(json_object_array_get_idx(nodes, i), &seen, &offer);
+        offer.other = has_other(&offer, &seen);
         *ret = offer;
         return KRATOS_OK;
 }

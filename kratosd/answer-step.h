@@ -17,8 +17,8 @@ typedef struct kratos_offer {
         kratos_flow flow;
         bool totp;
         bool lookup_secret;
-        bool security_key; /* WebAuthn and passkeys, for which there is no way through a prompt */
-        bool sent;         /* a code is on its way already, to the first address */
+        bool other; /* one that cannot be asked for here, as a security key or a passkey */
+        bool sent;  /* a code is on its way already, to the first address */
         unsigned n_addresses;
         char addresses[OFFER_ADDRESSES_MAX][ADDRESS_MAX + 1];
 } kratos_offer;

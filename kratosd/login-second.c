@@ -13,7 +13,7 @@
 #define NONE_SENTENCE                                                                              \
         N_("A second factor is needed here, and you have none: set one up in your account "        \
            "settings.")
-#define KEY_SENTENCE                                                                               \
+#define OTHER_SENTENCE                                                                             \
         N_("Your second factor is a security key or passkey, which cannot be asked for here: add " \
            "an authenticator app or backup codes in your account settings.")
 #define SINGLE_SENTENCE                                                                            \
@@ -25,10 +25,10 @@ static void fetch_offer(login *l);
 
 static void refuse_without_way(login *l)
 {
-        bool key = l->second.offer.security_key;
+        bool other = l->second.offer.other;
 
         login_refuse_saying(l, VERDICT_NOT_ALLOWED, "second-factor-required",
-                key ? KEY_SENTENCE : NONE_SENTENCE);
+                other ? OTHER_SENTENCE : NONE_SENTENCE);
 }
 
 static bool offers_way(const kratos_offer *offer)
@@ -116,7 +116,7 @@ static void resume(login *l)
 static bool may_go_without(const login *l)
 {
         return l->accepted && !l->second.asked && l->rules.require_aal != REQUIRE_AAL2 &&
-               !offers_way(&l->second.offer) && !l->second.offer.security_key;
+               !offers_way(&l->second.offer) && !l->second.offer.other;
 }
 
 static void take_offer(login *l, const kratos_offer *offer)

@@ -231,7 +231,7 @@ static void answer_offer_request(const kratos_call *c)
         kratos_offer offer = { .flow = { .id = UUID },
                 .totp = c->flags & 1,
                 .lookup_secret = c->flags & 2,
-                .security_key = (c->flags & 12) == 12,
+                .other = (c->flags & 12) == 12,
                 .n_addresses = c->flags & 16 ? 1 + (c->flags >> 5 & 1) : 0,
                 .sent = (c->flags & 192) == 192 };
 
@@ -240,8 +240,8 @@ static void answer_offer_request(const kratos_call *c)
                         i ? "+491234567" : "alice@example.test");
         if (c->outcome == KRATOS_OK) {
                 c->facts->looked = true;
-                c->facts->wanted |= offer.totp || offer.lookup_secret || offer.security_key ||
-                                    offer.n_addresses;
+                c->facts->wanted |=
+                        offer.totp || offer.lookup_secret || offer.other || offer.n_addresses;
         }
         c->offer(c->outcome, &offer, c->userdata);
 }

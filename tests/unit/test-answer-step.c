@@ -30,7 +30,7 @@ static void test_all_of_them(void **state)
                                  &offer),
                 KRATOS_OK);
         assert_string_equal(offer.flow.id, FLOW);
-        assert_true(offer.totp && offer.lookup_secret && offer.security_key);
+        assert_true(offer.totp && offer.lookup_secret && offer.other);
         assert_false(offer.sent);
         assert_int_equal(offer.n_addresses, 2);
         assert_string_equal(offer.addresses[0], "alice@example.test");
@@ -39,9 +39,8 @@ static void test_all_of_them(void **state)
 
 static void test_nothing(void **state)
 {
-        static const char *const nodes[] = { "null", "[]", "[" CSRF "]", "[null,1,[],{}]", "{}",
-                "[{\"group\":\"totp\"}]", "[" METHOD "]",
-                "[" INPUT("password", "totp_code", "") "]", "[" INPUT("code", "address", "") "]" };
+        static const char *const nodes[] = { "null", "[]", "[" CSRF "]", "{}",
+                "[" INPUT("default", "totp_code", "") "]" };
 
         (void)state;
         for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
@@ -50,9 +49,66 @@ static void test_nothing(void **state)
 
                 snprintf(body, sizeof(body), FLOW_HEAD ",\"ui\":{\"nodes\":%s}}", nodes[i]);
                 assert_int_equal(read_offer(body, &offer), KRATOS_OK);
-                assert_false(offer.totp || offer.lookup_secret || offer.security_key);
+                assert_false(offer.totp || offer.lookup_secret || offer.other);
                 assert_int_equal(offer.n_addresses, 0);
         }
+}
+
+/* Whoever has a factor of which nothing is known here has one all the same. */
+static void test_rule_4_others(void **state)
+{
+        static const char *const nodes[] = { "[" KEY "]", "[" INPUT("passkey", "x", "") "]",
+                "[" CSRF "," INPUT("push", "accept", "") "]", "[{\"group\":\"totp\"}]",
+                "[" METHOD "]", "[" INPUT("password", "totp_code", "") "]",
+                "[" INPUT("code", "address", "") "]", "[" INPUT("code", "method", "code") "]",
+                "[" INPUT("lookup_secret", "method", "") "]", "[null]", "[1]", "[[]]", "[{}]" };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+                char body[2048];
+                kratos_offer offer;
+
+                snprintf(body, sizeof(body), FLOW_HEAD ",\"ui\":{\"nodes\":%s}}", nodes[i]);
+                assert_int_equal(read_offer(body, &offer), KRATOS_OK);
+                assert_false(offer.totp || offer.lookup_secret);
+                assert_int_equal(offer.n_addresses, 0);
+                assert_true(offer.other);
+        }
+}
+
+/* What belongs to a factor that can be asked for is no other. */
+static void test_no_others(void **state)
+{
+        kratos_offer offer;
+
+        (void)state;
+        assert_int_equal(
+                read_offer(FLOW_WITH("[" CSRF "," METHOD "," TOTP "," ADDRESS
+                                     "," INPUT("code", "method", "code") "," LOOKUP "," INPUT(
+                                             "lookup_secret", "method", "") "]",
+                                   "[]"),
+                        &offer),
+                KRATOS_OK);
+        assert_true(offer.totp && offer.lookup_secret && offer.n_addresses == 1);
+        assert_false(offer.other);
+}
+
+/* One that is too long to send a code to. */
+static void test_rule_4_a_long_address(void **state)
+{
+        char body[1024], address[ADDRESS_MAX + 2];
+        kratos_offer offer;
+
+        (void)state;
+        memset(address, 'a', sizeof(address) - 1);
+        address[sizeof(address) - 1] = '\0';
+        snprintf(body, sizeof(body),
+                FLOW_HEAD ",\"ui\":{\"nodes\":[{\"group\":\"code\",\"attributes\":{\"name\":"
+                          "\"address\",\"value\":\"%s\"}}]}}",
+                address);
+        assert_int_equal(read_offer(body, &offer), KRATOS_OK);
+        assert_int_equal(offer.n_addresses, 0);
+        assert_true(offer.other);
 }
 
 /* Kratos since 26.2 sends a code by itself where there is nothing else to choose. */
@@ -193,6 +249,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_all_of_them),
                 cmocka_unit_test(test_nothing),
+                cmocka_unit_test(test_rule_4_others),
+                cmocka_unit_test(test_no_others),
+                cmocka_unit_test(test_rule_4_a_long_address),
                 cmocka_unit_test(test_sent_already),
                 cmocka_unit_test(test_addresses_are_bounded),
                 cmocka_unit_test(test_no_flow),
