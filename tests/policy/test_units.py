@@ -222,7 +222,10 @@ class TestDocumentation:
         said = set(re.findall(r'return "([a-z]+-[a-z-]+)"', code))
         said |= set(re.findall(r'\{ VERDICT_\w+, "([a-z-]+)",', code))
         said |= set(re.findall(r'\brefuse\(ret, VERDICT_\w+, "([a-z-]+)",', code))
-        for call in r"\w*refuse\w*", r"end_\w+", r"log_event":
+        # Of two reasons, one or the other.
+        for call in re.findall(r"\blog_event\(([^;]*)\);", code):
+            said |= set(re.findall(r'"([a-z]+(?:-[a-z]+)*)"', call))
+        for call in r"\w*refuse\w*", r"end_\w+":
             said |= set(re.findall(rf'\b{call}\([^;"]*"([a-z]+(?:-[a-z]+)*)"\)', code))
         said |= set(re.findall(r'\blogin_refuse_\w+\(\s*l,[^;"]*"([a-z]+(?:-[a-z]+)*)",', code))
         said |= set(re.findall(r'\bfinish\(\s*c, VERDICT_\w+, "([a-z-]+)",', code))
