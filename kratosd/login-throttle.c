@@ -14,7 +14,8 @@ static throttle_origin origin_of(const login *l)
         return (throttle_origin){ .user = l->row.user,
                 .service = l->caller.is_program ? l->context.service : "",
                 .rhost = l->context.rhost,
-                .ruser = l->context.ruser };
+                .ruser = l->context.ruser,
+                .invented = l->nobody };
 }
 
 /* Waits for its turn, as long as it has time. Others can bring it about that it has none, and must

@@ -134,8 +134,9 @@ const char *const store_sql[STATEMENTS] = {
         [PUT_THROTTLE] = "INSERT INTO throttle (kind, user, place, slot, count, at)"
                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"
                          " count = ?5, at = ?6",
-        [TRIM_THROTTLE] = "DELETE FROM throttle WHERE kind = ?1 AND at <= (SELECT at FROM throttle"
-                          " WHERE kind = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",
+        [TRIM_THROTTLE] = "DELETE FROM throttle WHERE kind = ?1 AND at + count * ?3 <="
+                          " (SELECT at + count * ?3 AS fades FROM throttle"
+                          " WHERE kind = ?1 ORDER BY fades DESC LIMIT 1 OFFSET ?2)",
         [TRIM_THROTTLE_USER] = "DELETE FROM throttle WHERE kind = ?1 AND user = ?2 AND place NOT IN"
                                " (SELECT place FROM throttle WHERE kind = ?1 AND user = ?2"
                                " ORDER BY at DESC LIMIT ?3)",

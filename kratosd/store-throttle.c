@@ -52,6 +52,7 @@ int store_trim_throttle(store *s, enum throttle_row_kind kind, unsigned keep)
                 return r;
         sqlite3_bind_int(statement, 1, kind);
         sqlite3_bind_int64(statement, 2, keep);
+        sqlite3_bind_int64(statement, 3, THROTTLE_FADE_USEC);
         return store_run(s, statement);
 }
 

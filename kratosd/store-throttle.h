@@ -28,15 +28,27 @@ typedef struct throttle_row {
         char place[THROTTLE_PLACE_MAX + 1];
         unsigned slot;
 
+        bool invented; /* nobody has that name: the row is in memory alone, and never stored */
         int64_t count;
         int64_t at; /* microseconds since 1970 */
 } throttle_row;
+
+/* A failure more counts an hour longer. */
+#define THROTTLE_FADE_USEC INT64_C(3600000000)
+
+/* When a row's count has faded: what orders rows by how much depends on them. */
+static inline int64_t throttle_row_fades(const throttle_row *row)
+{
+        return row->at + row->count * THROTTLE_FADE_USEC;
+}
 
 /* Fills in count and at. -ENOENT where there is none. */
 int store_find_throttle(store *s, throttle_row *row);
 int store_put_throttle(store *s, const throttle_row *row);
 
-/* Deletes the oldest rows of a kind, or of a person in a kind, that are more than so many. */
+/* Deletes the rows of a kind that fade first, where there are more than so many. */
 int store_trim_throttle(store *s, enum throttle_row_kind kind, unsigned keep);
+
+/* Deletes the oldest ones of a person. */
 int store_trim_throttle_user(
         store *s, enum throttle_row_kind kind, const char *user, unsigned keep);

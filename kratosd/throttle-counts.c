@@ -1,6 +1,5 @@
 #include "throttle-counts.h"
 
-#include <string.h>
 #include <time.h>
 
 #include "store-accounts.h"
@@ -17,42 +16,17 @@ int64_t throttle_now(void)
         return (int64_t)ts.tv_sec * (int64_t)USEC_PER_SEC + ts.tv_nsec / 1000;
 }
 
-static bool is_same(const throttle_row *one, const throttle_row *other)
+void throttle_counts_init(throttle_counts *c, store *s)
 {
-        return one->kind == other->kind && one->slot == other->slot &&
-               strcmp(one->user, other->user) == 0 && strcmp(one->place, other->place) == 0;
+        *c = (throttle_counts){ .store = s,
+                .unwritten = { .max = THROTTLE_UNWRITTEN_MAX },
+                .invented = { .max = THROTTLE_INVENTED_MAX } };
 }
 
-static throttle_row *find_unwritten(throttle_counts *c, const throttle_row *row)
+void throttle_counts_done(throttle_counts *c)
 {
-        for (size_t i = 0; i < c->n_unwritten; i++)
-                if (is_same(&c->unwritten[i], row))
-                        return &c->unwritten[i];
-        return NULL;
-}
-
-/* In the place of the same row, or of the oldest where there is no room. */
-static void remember(throttle_counts *c, const throttle_row *row)
-{
-        throttle_row *place = find_unwritten(c, row);
-
-        if (!place && c->n_unwritten < THROTTLE_UNWRITTEN_MAX)
-                place = &c->unwritten[c->n_unwritten++];
-        if (!place) {
-                place = &c->unwritten[0];
-                for (size_t i = 1; i < c->n_unwritten; i++)
-                        if (c->unwritten[i].at < place->at)
-                                place = &c->unwritten[i];
-        }
-        *place = *row;
-}
-
-static void forget_unwritten(throttle_counts *c, const throttle_row *row)
-{
-        throttle_row *place = find_unwritten(c, row);
-
-        if (place)
-                *place = c->unwritten[--c->n_unwritten];
+        throttle_memory_clear(&c->unwritten);
+        throttle_memory_clear(&c->invented);
 }
 
 static int write_all(throttle_counts *c, const throttle_row *rows, size_t n_rows)
@@ -62,7 +36,8 @@ static int write_all(throttle_counts *c, const throttle_row *rows, size_t n_rows
         if (r < 0)
                 return r;
         for (size_t i = 0; r == 0 && i < n_rows; i++)
-                r = store_put_throttle(c->store, &rows[i]);
+                if (!rows[i].invented)
+                        r = store_put_throttle(c->store, &rows[i]);
         return store_end(c->store, r);
 }
 
@@ -77,28 +52,47 @@ static void trim(throttle_counts *c)
                         c->store, (enum throttle_row_kind)kind, THROTTLE_ROWS_MAX);
 }
 
-void throttle_counts_write(throttle_counts *c, const throttle_row *rows, size_t n_rows)
+/* Returns how many are left to be written. */
+static size_t keep_invented(throttle_counts *c, const throttle_row *rows, size_t n_rows)
 {
-        int r = write_all(c, rows, n_rows);
+        size_t left = 0;
 
         for (size_t i = 0; i < n_rows; i++)
-                if (r < 0)
-                        remember(c, &rows[i]);
+                if (rows[i].invented)
+                        throttle_memory_put(&c->invented, &rows[i]);
                 else
-                        forget_unwritten(c, &rows[i]);
+                        left++;
+        return left;
+}
+
+void throttle_counts_write(throttle_counts *c, const throttle_row *rows, size_t n_rows)
+{
+        int r;
+
+        if (keep_invented(c, rows, n_rows) == 0)
+                return;
+        r = write_all(c, rows, n_rows);
+        for (size_t i = 0; i < n_rows; i++)
+                if (rows[i].invented)
+                        continue;
+                else if (r < 0)
+                        throttle_memory_put(&c->unwritten, &rows[i]);
+                else
+                        throttle_memory_forget(&c->unwritten, &rows[i]);
         if (r == 0)
                 trim(c);
 }
 
 void throttle_counts_read(throttle_counts *c, throttle_row *row)
 {
-        const throttle_row *unwritten = find_unwritten(c, row);
+        const throttle_row *kept =
+                throttle_memory_find(row->invented ? &c->invented : &c->unwritten, row);
         int64_t now = throttle_now();
 
         row->count = row->at = 0;
-        if (unwritten)
-                *row = *unwritten;
-        else
+        if (kept)
+                *row = *kept;
+        else if (!row->invented)
                 (void)store_find_throttle(c->store, row);
         /* Once the clock is right again, such a row would count for as long as it was wrong. */
         if (row->at > now) {

@@ -10,7 +10,7 @@
 #include "throttle-place.h"
 #include "timespan.h"
 
-#define HOUR_USEC ((int64_t)(3600 * USEC_PER_SEC))
+#define HOUR_USEC THROTTLE_FADE_USEC
 #define FIRST_DELAY_USEC ((int64_t)(2 * USEC_PER_SEC))
 /* Behind one remote host may be the people of a whole site: so many times the free tries of one. */
 #define HOST_FACTOR 4
@@ -43,11 +43,13 @@ static const throttle_rules *rules_of(const throttle *t)
         return &t->config->throttle;
 }
 
-static throttle_row row_of(enum throttle_row_kind kind, const char *user, const char *place)
+/* The row of a person, or with NULL that of everybody. */
+static throttle_row row_of(
+        enum throttle_row_kind kind, const throttle_origin *person, const char *place)
 {
-        throttle_row row = { .kind = kind };
+        throttle_row row = { .kind = kind, .invented = person && person->invented };
 
-        snprintf(row.user, sizeof(row.user), "%s", user);
+        snprintf(row.user, sizeof(row.user), "%s", person ? person->user : "");
         snprintf(row.place, sizeof(row.place), "%s", place);
         return row;
 }
@@ -171,17 +173,17 @@ static void take_slot(throttle *t, throttle_row *row, unsigned slots, int64_t no
 
 /* Places. */
 
-static bool is_known(throttle *t, const char *user, const char *place, int64_t now)
+static bool is_known(throttle *t, const throttle_origin *from, const char *place, int64_t now)
 {
-        throttle_row row = row_of(THROTTLE_ROW_KNOWN, user, place);
+        throttle_row row = row_of(THROTTLE_ROW_KNOWN, from, place);
 
         throttle_counts_read(&t->counts, &row);
         return row.count > 0 && now - row.at < KNOWN_USEC;
 }
 
-static void know(throttle *t, const char *user, const char *place, int64_t now)
+static void know(throttle *t, const throttle_origin *from, const char *place, int64_t now)
 {
-        throttle_row row = row_of(THROTTLE_ROW_KNOWN, user, place);
+        throttle_row row = row_of(THROTTLE_ROW_KNOWN, from, place);
 
         throttle_counts_read(&t->counts, &row);
         if (row.count > 0 && now - row.at < KNOWN_AGAIN_USEC)
@@ -189,7 +191,7 @@ static void know(throttle *t, const char *user, const char *place, int64_t now)
         row.count = 1;
         row.at = now;
         throttle_counts_write(&t->counts, &row, 1);
-        (void)store_trim_throttle_user(t->counts.store, THROTTLE_ROW_KNOWN, user, KNOWN_MAX);
+        (void)store_trim_throttle_user(t->counts.store, THROTTLE_ROW_KNOWN, from->user, KNOWN_MAX);
 }
 
 /* Whether a place is the person's own: this host, or one from which they have come in. */
@@ -197,7 +199,7 @@ static bool is_own(throttle *t, const throttle_origin *from, int64_t now)
 {
         char place[THROTTLE_PLACE_MAX + 1];
 
-        return throttle_place(from, place) ? is_known(t, from->user, place, now)
+        return throttle_place(from, place) ? is_known(t, from, place, now)
                                            : !throttle_is_another_user(from);
 }
 
@@ -215,14 +217,14 @@ static size_t rows_of(throttle *t, enum throttle_kind kind, const throttle_origi
         bool remote = throttle_place(from, place);
 
         if (kind == THROTTLE_SECOND_FACTOR) {
-                rows[0] = row_of(THROTTLE_ROW_SECOND_FACTOR, from->user, "");
+                rows[0] = row_of(THROTTLE_ROW_SECOND_FACTOR, from, "");
                 return 1;
         }
-        rows[0] = row_of(THROTTLE_ROW_PLACE, from->user, place);
-        if (!remote || is_known(t, from->user, place, now))
+        rows[0] = row_of(THROTTLE_ROW_PLACE, from, place);
+        if (!remote || is_known(t, from, place, now))
                 return 1;
-        rows[1] = row_of(THROTTLE_ROW_HOST, "", place);
-        rows[2] = row_of(THROTTLE_ROW_USER, from->user, "");
+        rows[1] = row_of(THROTTLE_ROW_HOST, NULL, place);
+        rows[2] = row_of(THROTTLE_ROW_USER, from, "");
         return 3;
 }
 
@@ -293,7 +295,7 @@ void throttle_succeeded(throttle *t, const throttle_origin *from)
 {
         char place[THROTTLE_PLACE_MAX + 1];
         bool remote = throttle_place(from, place);
-        throttle_row row = row_of(THROTTLE_ROW_PLACE, from->user, place);
+        throttle_row row = row_of(THROTTLE_ROW_PLACE, from, place);
 
         if (!rules_of(t)->enabled)
                 return;
@@ -303,7 +305,7 @@ void throttle_succeeded(throttle *t, const throttle_origin *from)
                 throttle_counts_write(&t->counts, &row, 1);
         }
         if (remote)
-                know(t, from->user, place, throttle_now());
+                know(t, from, place, throttle_now());
 }
 
 int throttle_mail(throttle *t, const throttle_origin *from, uint64_t *ret_wait_usec)
@@ -312,8 +314,8 @@ int throttle_mail(throttle *t, const throttle_origin *from, uint64_t *ret_wait_u
         char place[THROTTLE_PLACE_MAX + 1];
         bool remote = throttle_place(from, place);
         int64_t now = throttle_now(), wait = 0;
-        throttle_row rows[2] = { row_of(THROTTLE_ROW_MAIL, from->user, ""),
-                row_of(THROTTLE_ROW_MAIL_HOST, "", place) };
+        throttle_row rows[2] = { row_of(THROTTLE_ROW_MAIL, from, ""),
+                row_of(THROTTLE_ROW_MAIL_HOST, NULL, place) };
         if (!rules->enabled)
                 return 0;
         (void)check_hourly(
@@ -354,7 +356,7 @@ int throttle_new(store *s, config *c, throttle **ret)
 
         if (!t)
                 return -ENOMEM;
-        t->counts.store = s;
+        throttle_counts_init(&t->counts, s);
         t->config = config_ref(c);
         LIST_INIT(&t->tries);
         *ret = t;
@@ -365,6 +367,7 @@ throttle *throttle_free(throttle *t)
 {
         if (!t)
                 return NULL;
+        throttle_counts_done(&t->counts);
         config_unref(t->config);
         free(t);
         return NULL;

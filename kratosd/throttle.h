@@ -18,6 +18,9 @@
  * strictly, by the times of the last ones, of which strangers leave a quarter to the person's own
  * places. doc/throttling.md tells administrators the same.
  *
+ * Names that nobody has are counted alike, for nobody may see by a delay who is a user here; but in
+ * memory, and only what they add to the count of a remote host is stored (throttle-counts.h).
+ *
  * A try that was let through counts as a failure as long as it is under way, so that tries at once
  * are no more than tries one after another. Owned by the manager; outlives all logins.
  */
@@ -49,6 +52,7 @@ typedef struct throttle_origin {
         const char *service;
         const char *rhost;
         const char *ruser;
+        bool invented; /* nobody has the name that was said */
 } throttle_origin;
 
 int throttle_new(store *s, config *c, throttle **ret);

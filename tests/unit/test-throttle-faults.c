@@ -92,7 +92,7 @@ static void test_rule_18_bounded(void **state)
 
         (void)state;
         assert_non_null(counts);
-        counts->store = file;
+        throttle_counts_init(counts, file);
         for (int i = 0; i < 10; i++)
                 fails(THROTTLE_SECOND_FACTOR, local("alice", "login", ""));
         for (int i = 0; i < 300; i++) {
@@ -112,11 +112,95 @@ static void test_rule_18_bounded(void **state)
         snprintf(row.place, sizeof(row.place), "name:14999");
         throttle_counts_read(counts, &row);
         assert_int_equal(row.count, 1);
+        throttle_counts_done(counts);
         free(counts);
         assert_true(wait_for(THROTTLE_SECOND_FACTOR, local("alice", "login", "")) > 0);
         now = throttle_free(now);
         file = store_free(file);
         assert_in_range(count_rows(), 10000, 10000 + 64 * 50 + 10);
+}
+
+/* So that she waits as long as anybody can, wherever she comes from. */
+static void guess_long(const char *user)
+{
+        char rhost[32];
+
+        for (int i = 0; i < 14; i++) {
+                snprintf(rhost, sizeof(rhost), "198.51.100.%d", i);
+                guess(remote(user, rhost), 3);
+                wall += wait_at(remote(user, "192.0.2.200")) * SEC;
+        }
+        assert_true(fails(THROTTLE_FIRST_FACTOR, remote(user, "192.0.2.77")));
+        assert_int_equal(wait_at(remote(user, "192.0.2.200")), 900);
+}
+
+/* One failure each of very many names from very many networks. */
+static void flood_invented(int names)
+{
+        char rhost[64], name[16];
+
+        for (int i = 0; i < names; i++) {
+                snprintf(rhost, sizeof(rhost), "2001:db8:0:%x::1", i / 19);
+                snprintf(name, sizeof(name), "name%d", i);
+                wall += SEC / 40;
+                assert_true(fails(THROTTLE_FIRST_FACTOR, invented(name, rhost)));
+        }
+}
+
+static void test_rule_19_invented_names_push_out_nobody(void **state)
+{
+        (void)state;
+        guess_long("alice");
+        flood_invented(THROTTLE_ROWS_MAX + 200);
+        assert_in_range(wait_at(remote("alice", "192.0.2.201")), 600, 900);
+        now = throttle_free(now);
+        file = store_free(file);
+        /* Alice's, and what the networks have in all. */
+        assert_in_range(count_rows(), 500, 1000);
+}
+
+static void test_rule_19_other_names_push_out_nobody(void **state)
+{
+        throttle_counts counts;
+
+        (void)state;
+        guess_long("alice");
+        throttle_counts_init(&counts, file);
+        for (int i = 0; i < 300; i++) {
+                throttle_row rows[50] = { 0 };
+
+                for (int j = 0; j < 50; j++) {
+                        rows[j] = (throttle_row){
+                                .kind = THROTTLE_ROW_USER, .count = 1, .at = wall += SEC / 100
+                        };
+                        snprintf(rows[j].user, sizeof(rows[j].user), "u%d", i * 50 + j);
+                }
+                throttle_counts_write(&counts, rows, 50);
+        }
+        throttle_counts_done(&counts);
+        assert_in_range(wait_at(remote("alice", "192.0.2.201")), 600, 900);
+}
+
+/* What is seen of a name that nobody has is what is seen of others. */
+static void test_rule_25_invented_names_wait_like_others(void **state)
+{
+        char one[32], other[32];
+
+        (void)state;
+        for (int i = 0; i < 40; i++) {
+                snprintf(one, sizeof(one), "192.0.2.%d", i % 7);
+                snprintf(other, sizeof(other), "198.51.100.%d", i % 7);
+                assert_int_equal(guess(remote("alice", one), 6), guess(invented("gast", other), 6));
+                assert_int_equal(wait_at(remote("alice", one)), wait_at(invented("gast", other)));
+                assert_int_equal(mail(remote("alice", one)), mail(invented("gast", other)));
+                wall += i % 3 == 0 ? HOUR / 2 : 20 * SEC;
+        }
+        assert_int_equal(wait_at(remote("gast", "203.0.113.1")), 0);
+        guess(invented("gast", "192.0.2.9"), 9);
+        wall -= 24 * HOUR;
+        assert_in_range(wait_at(invented("gast", "192.0.2.9")), 2, 900);
+        flood_invented(THROTTLE_INVENTED_MAX / 2 + 100);
+        assert_in_range(wait_at(invented("gast", "192.0.2.9")), 1, 900);
 }
 
 int main(void)
@@ -125,6 +209,9 @@ int main(void)
                 TEST(test_rule_23_clock_of_the_past),
                 TEST(test_rule_23_store_that_cannot_be_written),
                 TEST(test_rule_18_bounded),
+                TEST(test_rule_19_invented_names_push_out_nobody),
+                TEST(test_rule_19_other_names_push_out_nobody),
+                TEST(test_rule_25_invented_names_wait_like_others),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,14 @@ static inline throttle_origin local(const char *user, const char *service, const
         return (throttle_origin){ .user = user, .service = service, .rhost = "", .ruser = ruser };
 }
 
+static inline throttle_origin invented(const char *name, const char *rhost)
+{
+        throttle_origin from = remote(name, rhost);
+
+        from.invented = true;
+        return from;
+}
+
 /* Seconds until the next try would be let through; -1: others are under way. */
 static int64_t wait_for(enum throttle_kind kind, throttle_origin from)
 {
