@@ -207,6 +207,16 @@ static int login_new(logins *all, login_caller caller, const char *user,
         return 0;
 }
 
+/* Whoever runs su or the like comes by number: where that is the person, it is said by name. */
+static void name_caller(login *l, uid_t uid)
+{
+        char number[sizeof("4294967295")];
+
+        snprintf(number, sizeof(number), "%u", uid);
+        if (strcmp(l->context.ruser, number) == 0)
+                snprintf(l->context.ruser, sizeof(l->context.ruser), "%s", l->row.user);
+}
+
 /* A person asked for another person's login. Anybody can: it is not said each time.
  */
 static void tell_not_allowed(logins *all, const char *user, const login_context *context)
@@ -246,6 +256,7 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
         TAILQ_INSERT_TAIL(&all->list, l, logins);
         l->nobody = nobody;
         if (!nobody) {
+                name_caller(l, account.uid);
                 (void)account_identity(all->accounts, user, &account, l->row.identity);
                 login_seek_session(l, account.uid);
         }

@@ -128,7 +128,8 @@ static int append_context(sd_bus_message *m, const client_context *context)
                 (r = append_field(m, CONTEXT_SERVICE, context->service)) < 0 ||
                 (r = append_field(m, CONTEXT_TTY, context->tty)) < 0 ||
                 (r = append_field(m, CONTEXT_RHOST, context->rhost)) < 0 ||
-                (r = append_field(m, CONTEXT_RUSER, context->ruser)) < 0)
+                (r = append_field(m, CONTEXT_RUSER,
+                         *context->caller ? context->caller : context->ruser)) < 0)
                 return r;
         return sd_bus_message_close_container(m);
 }

@@ -39,9 +39,11 @@ typedef struct client {
                                             shown */
 } client;
 
-/* Fields of the context; NULL where there is none. */
+/* Fields of the context; NULL where there is none. A caller's number takes the place of ruser where
+ * it is not "". */
 typedef struct client_context {
         const char *purpose, *service, *tty, *rhost, *ruser;
+        char caller[sizeof("4294967295")];
 } client_context;
 
 /* What to ask next. Words are printable, but for what parts them. */

@@ -1,7 +1,8 @@
 /*
  * What the daemon is told about the circumstances of a login: PAM's items and nothing else, never
- * the process's environment (rule 6). The strings are PAM's, and last until an item is set: collect
- * them anew after each conversation.
+ * the process's environment (rule 6); but where another user runs a program that is root's, that
+ * user's number in place of PAM_RUSER. The strings are PAM's, and last until an item is set:
+ * collect them anew after each conversation.
  */
 #pragma once
 

@@ -1,9 +1,11 @@
 """Whole logins, with exactly these prompts, results, calls of the daemon and lines of log."""
 
+import shutil
+
 import pytest
 from driving import (
-    ACCOUNT_OK, ASK_CODE, BEGIN, CODE_PROMPT, GRANTED, LOGIN, PASSWORD_PROMPT, SECOND_LOGIN, SESSION,
-    WHOLE, drive, error, login, reply, result,
+    ACCOUNT_OK, ASK_CODE, BEGIN, CODE_PROMPT, GRANTED, LOGIN, PASSWORD_PROMPT, PROGRAMS, SECOND_LOGIN,
+    SESSION, WHOLE, Driver, drive, error, login, reply, result,
 )  # fmt: skip
 
 from world import pam
@@ -46,6 +48,20 @@ class TestGranted:
             f"CheckAccount alice {context}",
             f"OpenSession alice {LOGIN} {context}",
         ]
+
+    @pytest.mark.parametrize("items", [["set ruser alice"], []])
+    def test_rule_19_whoever_runs_a_setuid_program_is_no_other(self, fake, items) -> None:
+        """Whatever it says of them; sudo, which runs as root alone, is believed."""
+        fake.start()
+        program = PROGRAMS / "setuid-driver"
+        shutil.copy(PROGRAMS / "driver", program)
+        program.chmod(0o4755)
+        try:
+            lines = "start driver alice", *items, "authenticate", "answer right"
+            assert Driver(user=65534, program=program).send(*lines).finish()[-1] == "authenticate: SUCCESS"
+        finally:
+            program.unlink()
+        assert fake.calls()[1] == f"BeginLogin alice {CONTEXT} ruser=65534"
 
     def test_a_name_is_asked_for(self, fake) -> None:
         fake.start()

@@ -1,5 +1,6 @@
 """Guessing over the bus: what reaches Kratos, who is delayed by it, and who never is."""
 
+import pwd
 import re
 import time
 from collections.abc import Callable
@@ -89,6 +90,20 @@ def test_rule_19_another_user_with_su_delays_nobody(scene: Scene) -> None:
     bob = {"service": "su", "ruser": "bob", "tty": "pts/0"}
     wait_until(lambda: BAD in scene.guess("alice", 1, **bob), "another guess", 60)
     assert scene.log_in("alice", service="su", ruser="bob")[0] == THROTTLED
+
+
+def test_rule_19_a_person_who_is_known_by_number(scene: Scene) -> None:
+    """The person's own number is the person, at a place of theirs; another's is another user's."""
+    own = str(pwd.getpwnam("alice").pw_uid)
+    answers = []
+    for _ in range(3):
+        answers += scene.guess("alice", 6, service="su", ruser=str(int(own) + 1))
+    assert FREE_TRIES <= answers.count(BAD) == scene.posts() < 12
+    assert scene.log_in("alice", service="su", ruser=own)[0] == GRANTED
+    while THROTTLED not in scene.guess("alice", 6, service="su", ruser=own):
+        pass
+    wait_until(lambda: BAD in scene.guess("alice", 1, service="su", ruser=own), "another guess", 60)
+    assert scene.log_in("alice", service="su", ruser="alice")[0] == THROTTLED
 
 
 def test_rule_19_one_password_for_everybody(scene: Scene) -> None:
