@@ -8,6 +8,7 @@
 #include "common/names.h"
 #include "log.h"
 #include "login-steps.h"
+#include "store-accounts.h"
 #include "timespan.h"
 
 /* Between two words about those who ask for other people's logins. */
@@ -296,6 +297,20 @@ int logins_new(sd_event *event, accounts *a, sealer *key, kratos *k, revoker *r,
         return 0;
 }
 
+/* Rows of logins that have posted nothing stand for nothing. As one change, for each waits for the
+ * disk; where that fails, the next daemon looks for what is not there. */
+static void drop_rows(logins *all)
+{
+        login *l;
+
+        if (store_begin(all->store) < 0)
+                return;
+        TAILQ_FOREACH (l, &all->list, logins)
+                if (!l->posted)
+                        login_release_row(l);
+        (void)store_end(all->store, 0);
+}
+
 logins *logins_free(logins *all)
 {
         login *l;
@@ -303,6 +318,7 @@ logins *logins_free(logins *all)
         if (!all)
                 return NULL;
         login_end_changes(all);
+        drop_rows(all);
         while ((l = TAILQ_FIRST(&all->list))) {
                 login_done done = l->done;
                 void *userdata = l->userdata;

@@ -81,6 +81,18 @@ def test_rule_35_a_guess_that_a_firewall_refuses_takes_its_time_and_leaves_nothi
     wait_until(lambda: rows() == 0, "nothing is left of it")
 
 
+def test_logins_that_posted_nothing_leave_nothing_when_kratosd_stops(
+    daemon: Daemon, public: FaultServer
+) -> None:
+    daemon.start()
+    asked = [Pamtester("attacks", name, ["authenticate"]).prompted() for name in ("alice", "bob")]
+    wait_until(lambda: rows() == 2, "both are asked")
+    daemon.stop()
+    assert rows() == 0
+    for one in asked:
+        one.kill()
+
+
 def test_guesses_with_lost_answers_do_not_pile_up(
     daemon: Daemon, public: FaultServer, journal: Journal
 ) -> None:
