@@ -289,6 +289,7 @@ static void release_code(login *l, int outcome)
                 return;
         hash_code(l, hash);
         used_codes_forget(&l->owner->used, hash);
+        l->second.claimed = false;
 }
 
 /* Another flow, once for each answer. */
@@ -346,15 +347,16 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
 }
 
 /* Notes a code of an authenticator app as used before Kratos can say so, for two may come at once.
- */
+ * One that is posted again after a dead connection is this login's already. */
 static bool claim_code(login *l)
 {
         unsigned char hash[SECRET_HASH_SIZE];
 
-        if (l->method != KRATOS_TOTP)
+        if (l->method != KRATOS_TOTP || l->second.claimed)
                 return true;
         hash_code(l, hash);
-        return used_codes_add(&l->owner->used, hash, boottime_usec());
+        l->second.claimed = used_codes_add(&l->owner->used, hash, boottime_usec());
+        return l->second.claimed;
 }
 
 void login_go_on_second(login *l)
@@ -419,6 +421,7 @@ static void verify(login *l, enum kratos_method method)
         int r = 0;
 
         l->method = method;
+        l->second.claimed = false;
         l->tries++;
         if (plausible && method == KRATOS_TOTP)
                 r = trim_code(l, &plausible);

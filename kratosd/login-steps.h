@@ -63,9 +63,10 @@ typedef struct login_renewal {
 /* The second factor, once the first is accepted. */
 typedef struct login_second {
         kratos_offer offer;
-        unsigned address; /* of the offer's: where the code went or is to go */
-        bool sent;        /* one went there, in this flow */
-        bool asked;       /* the person was, and so does not come in without */
+        unsigned address;  /* of the offer's: where the code went or is to go */
+        bool sent;         /* one went there, in this flow */
+        bool asked;        /* the person was, and so does not come in without */
+        bool claimed;      /* the answer, as a used code, by this very login */
         kratos_call *fetch;
 } login_second;
 

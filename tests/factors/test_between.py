@@ -10,8 +10,9 @@ import pytest
 from calling import start
 from factors import (
     APP, APP_OF_MANY, BACKUP, BAD, DENIED, EXPIRED, GONE, GRANTED, MAILED, OLD, PASSWORD, UNAVAILABLE, WRONG,
-    Person, Talk, note,
+    USED, Person, Talk, note,
 )  # fmt: skip
+from faultserver import FaultServer, faults
 from logging_in import nothing_left, reason
 
 from world.daemon import Daemon
@@ -20,6 +21,7 @@ from world.kratos import Kratos
 from world.paths import WORLD
 
 FLOW_SEC = 1.0
+PROXY_PORT = 435
 
 
 @pytest.fixture
@@ -209,6 +211,27 @@ class TestKratosRestarts:
         durable.start()
         nothing_left(durable, 30)
         note("Kratos is away at the second step", UNAVAILABLE)
+
+
+@pytest.mark.parametrize("effect", [True, False])
+def test_rule_24_a_connection_that_was_kept_too_long(
+    stopped_daemon: Daemon, kratos: Kratos, alice: Person, effect: bool
+) -> None:
+    """The server closes it just as the code is posted. It is posted again: no other login has used it."""
+    alice.add_app()
+    with FaultServer(PROXY_PORT, upstream=(kratos.public_port, kratos.admin_port)) as proxy:
+        stopped_daemon.configure(Kratos={"PublicURL": proxy.url})
+        start(stopped_daemon)
+        talk = Talk().password().asked(APP)
+        posts = len(proxy.of("login"))
+        proxy.set("login", faults.closed(effect), times=1)
+        code = alice.app_code
+        assert talk.say(code).result() == GRANTED, talk.shown
+        assert len(proxy.of("login")) == posts + 2
+        talk = Talk().password().asked(APP)
+        talk.say(code).asked(USED + APP).hang_up()
+        nothing_left(kratos)
+    note("the connection dies under an app's code", GRANTED)
 
 
 class TestGivenUp:
