@@ -121,14 +121,11 @@ static bool may_go_without(const login *l)
 
 static void take_offer(login *l, const kratos_offer *offer)
 {
-        uint64_t wait;
-
         l->second.offer = *offer;
         l->second.sent = offer->sent && offer->n_addresses > 0;
-        if (!l->second.sent)
-                return;
-        l->second.address = 0;
-        (void)login_may_send(l, &wait); /* it was sent already, and counts */
+        if (l->second.sent)
+                l->second.address = 0;
+        login_note_offer(l, l->second.sent);
 }
 
 static void on_offer(int outcome, const kratos_offer *offer, void *userdata)
@@ -164,10 +161,13 @@ static void fetch_offer(login *l)
 {
         _cleanup_secret_ secret *token = NULL;
         int64_t left = login_time_left(l);
+        uint64_t wait;
         int r;
 
         if (left <= 0)
                 return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-timeout");
+        if (!login_may_offer(l, &wait))
+                return login_refuse_for_now(l, "mail-limit", MAIL_SENTENCE, wait);
         r = unseal(l->owner->sealer, l->row.token, l->row.token_size, &token);
         if (r == 0)
                 r = kratos_begin_second(l->owner->kratos, token, session_row_is_borrowed(&l->row),

@@ -66,6 +66,7 @@ typedef struct login_second {
         unsigned address;  /* of the offer's: where the code went or is to go */
         bool sent;         /* one went there, in this flow */
         bool asked;        /* the person was, and so does not come in without */
+        bool mail_counted; /* the one that Kratos sends with its offer */
         bool claimed;      /* the answer, as a used code, by this very login */
         kratos_call *fetch;
 } login_second;
@@ -244,6 +245,13 @@ void login_settle(login *l, int verdict);
 /* Whether one more code may be sent to the person; then it counts. Else it may after a time, in
  * microseconds. */
 bool login_may_send(login *l, uint64_t *ret_wait_usec);
+
+/* Likewise before Kratos is asked what it offers, which sends one to those who have nothing else.
+ */
+bool login_may_offer(login *l, uint64_t *ret_wait_usec);
+
+/* Notes whether that has sent one, which counts. */
+void login_note_offer(login *l, bool sent);
 
 /* login-change.c */
 

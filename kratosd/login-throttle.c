@@ -67,3 +67,25 @@ bool login_may_send(login *l, uint64_t *ret_wait_usec)
 
         return throttle_mail(l->owner->throttle, &from, ret_wait_usec) == 0;
 }
+
+bool login_may_offer(login *l, uint64_t *ret_wait_usec)
+{
+        throttle_origin from = origin_of(l);
+
+        if (l->second.mail_counted || !throttle_mails_unasked(l->owner->throttle, &from))
+                return true;
+        l->second.mail_counted = login_may_send(l, ret_wait_usec);
+        return l->second.mail_counted;
+}
+
+void login_note_offer(login *l, bool sent)
+{
+        throttle_origin from = origin_of(l);
+        uint64_t wait;
+
+        throttle_note_unasked_mail(l->owner->throttle, &from, sent);
+        /* The first one could not be foreseen. */
+        if (sent && !l->second.mail_counted)
+                (void)login_may_send(l, &wait);
+        l->second.mail_counted = false;
+}

@@ -19,6 +19,7 @@ enum throttle_row_kind {
         THROTTLE_ROW_MAIL = 5,          /* the last mails to a person, a slot each */
         THROTTLE_ROW_MAIL_HOST = 6,     /* the last mails for a remote host, a slot each */
         THROTTLE_ROW_KNOWN = 7,         /* a person has come in from a remote host */
+        THROTTLE_ROW_UNASKED = 8,       /* Kratos mails codes to a person that nobody asked for */
 };
 
 typedef struct throttle_row {

@@ -47,7 +47,7 @@ static void trim(throttle_counts *c)
         if (++c->written < TRIM_EVERY)
                 return;
         c->written = 0;
-        for (int kind = THROTTLE_ROW_PLACE; kind <= THROTTLE_ROW_KNOWN; kind++)
+        for (int kind = THROTTLE_ROW_PLACE; kind <= THROTTLE_ROW_UNASKED; kind++)
                 (void)store_trim_throttle(
                         c->store, (enum throttle_row_kind)kind, THROTTLE_ROWS_MAX);
 }

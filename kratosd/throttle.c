@@ -333,6 +333,26 @@ int throttle_mail(throttle *t, const throttle_origin *from, uint64_t *ret_wait_u
         return 0;
 }
 
+bool throttle_mails_unasked(throttle *t, const throttle_origin *from)
+{
+        throttle_row row = row_of(THROTTLE_ROW_UNASKED, from, "");
+
+        throttle_counts_read(&t->counts, &row);
+        return row.count > 0;
+}
+
+void throttle_note_unasked_mail(throttle *t, const throttle_origin *from, bool mailed)
+{
+        throttle_row row = row_of(THROTTLE_ROW_UNASKED, from, "");
+
+        throttle_counts_read(&t->counts, &row);
+        if ((row.count > 0) == mailed)
+                return;
+        row.count = mailed;
+        row.at = throttle_now();
+        throttle_counts_write(&t->counts, &row, 1);
+}
+
 void throttle_sentence(const char *what, uint64_t wait_usec, char words[static PROMPT_TEXT_MAX + 1])
 {
         uint64_t n = (wait_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;

@@ -79,6 +79,12 @@ void throttle_succeeded(throttle *t, const throttle_origin *from);
 /* Asks for a mail to a person, and counts it. 0; THROTTLE_WAIT, as above. */
 int throttle_mail(throttle *t, const throttle_origin *from, uint64_t *ret_wait_usec);
 
+/* Whether Kratos mailed a code to the person by itself when it was last asked for a second factor:
+ * it does so where an address is the only one. Then a mail is to be asked for before it is asked.
+ */
+bool throttle_mails_unasked(throttle *t, const throttle_origin *from);
+void throttle_note_unasked_mail(throttle *t, const throttle_origin *from, bool mailed);
+
 /* Adds to words (common/words.h) what happened, and when to come again: in whole seconds or
  * minutes, rounded up. */
 void throttle_sentence(

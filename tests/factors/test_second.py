@@ -10,11 +10,14 @@ from factors import (
     APP, APP_OF_MANY, BACKUP, BACKUP_OF_MANY, BAD, CHOICE, GRANTED, MAILED, MAILED_OF_MANY, NO_CHOICE, NO_MAIL,
     PASSWORD, THROTTLED, USED, WRONG, Person, Talk, note,
 )  # fmt: skip
+from faultserver import FaultServer, faults
 from logging_in import nothing_left, reason
 
 from world.daemon import Daemon
 from world.journal import Journal
 from world.kratos import Kratos
+
+PROXY_PORT = 435
 
 
 @pytest.fixture
@@ -197,6 +200,28 @@ class TestMail:
         assert len(alice.mails()) == 5
         nothing_left(mailing)
         note("mailed code: a sixth within the hour", THROTTLED)
+
+    def test_rule_42_mails_that_nobody_asks_for(
+        self, mailing: Kratos, stopped_daemon: Daemon, alice: Person, journal: Journal
+    ) -> None:
+        """Some versions of Kratos send one with the flow itself where there is nothing else to offer:
+        then no flow is asked for either, once five were sent."""
+        with FaultServer(PROXY_PORT, upstream=(mailing.public_port, mailing.admin_port)) as proxy:
+            proxy.set("second", faults.json_body(lambda flow: flow | {"state": "sent_email"}))
+            stopped_daemon.configure(Kratos={"PublicURL": proxy.url})
+            start(stopped_daemon)
+            for _ in range(5):
+                Talk().password().asked(MAILED).hang_up()
+            start(stopped_daemon)
+            assert len(proxy.of("second")) == 5
+            since = journal.mark()
+            talk = Talk().password()
+            assert talk.result() == THROTTLED
+            assert "Too many codes were sent to you. Try again in" in talk.shown
+            assert reason(journal, since) == "mail-limit"
+            assert len(proxy.of("second")) == 5
+            nothing_left(mailing)
+        note("mailed code: a sixth that Kratos sends by itself", THROTTLED)
 
     def test_no_address(self, mailing: Kratos, daemon: Daemon, bob: Person, journal: Journal) -> None:
         """This Kratos counts codes by mail as everybody's factor, and offers nothing then."""

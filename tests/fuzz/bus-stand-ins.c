@@ -115,6 +115,20 @@ int throttle_mail(throttle *t, const throttle_origin *from, uint64_t *ret_wait_u
         return 0;
 }
 
+bool throttle_mails_unasked(throttle *t, const throttle_origin *from)
+{
+        (void)t;
+        (void)from;
+        return false;
+}
+
+void throttle_note_unasked_mail(throttle *t, const throttle_origin *from, bool mailed)
+{
+        (void)t;
+        (void)from;
+        (void)mailed;
+}
+
 void throttle_sentence(const char *what, uint64_t wait_usec, char words[static PROMPT_TEXT_MAX + 1])
 {
         require(*what && wait_usec == 1);

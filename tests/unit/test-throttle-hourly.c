@@ -124,6 +124,22 @@ static void test_rule_42_mails_for_a_host(void **state)
         assert_int_equal(mail(local("alice", "login", "")), 3600);
 }
 
+static void test_rule_42_mails_that_nobody_asks_for(void **state)
+{
+        throttle_origin alice = local("alice", "login", ""), bob = local("bob", "login", "");
+
+        (void)state;
+        assert_false(throttle_mails_unasked(now, &alice));
+        throttle_note_unasked_mail(now, &alice, true);
+        throttle_note_unasked_mail(now, &bob, false);
+        restart();
+        assert_true(throttle_mails_unasked(now, &alice));
+        assert_false(throttle_mails_unasked(now, &bob));
+        throttle_note_unasked_mail(now, &alice, false);
+        restart();
+        assert_false(throttle_mails_unasked(now, &alice));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -133,6 +149,7 @@ int main(void)
                 TEST(test_rule_35_second_factors_at_once),
                 TEST(test_rule_42_mails_to_a_person),
                 TEST(test_rule_42_mails_for_a_host),
+                TEST(test_rule_42_mails_that_nobody_asks_for),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
