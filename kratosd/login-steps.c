@@ -33,6 +33,7 @@ login *login_free(login *l)
         throttle_drop(l->attempt);
         secret_free(l->answer);
         sd_event_source_disable_unref(l->timer);
+        sd_event_source_disable_unref(l->watch);
         explicit_bzero(l->password, sizeof(l->password));
         free(l);
         return NULL;
@@ -73,6 +74,7 @@ void login_finish(login *l)
         l->fetch = fetch_leave(l->fetch);
         l->second.fetch = kratos_cancel(l->second.fetch);
         l->renewal.fetch = kratos_cancel(l->renewal.fetch);
+        l->watch = sd_event_source_disable_unref(l->watch);
         l->answer = secret_free(l->answer);
         close_socket(l);
         if (l->has_flow && !l->flow_used)
@@ -87,12 +89,22 @@ void login_finish(login *l)
         login_set_timer(l, boottime_usec() + (int64_t)REST_USEC);
 }
 
+void login_abandon(login *l)
+{
+        if (l->state == LOGIN_ASKING)
+                login_finish(l);
+        else
+                l->cancelled = true;
+}
+
 /* Puts the question. From now on the person has its time. */
 static void put_question(login *l)
 {
         login_result result = { .verdict = VERDICT_MORE, .prompt = login_write_prompt(l) };
         login_done done = l->done;
 
+        if (l->live && login_watch_caller(l) == -ESRCH)
+                return login_refuse(l, VERDICT_NO_SUCH_LOGIN, "cancelled");
         l->state = LOGIN_ASKING;
         l->done = NULL;
         login_set_timer(l, boottime_usec() + (int64_t)ASK_USEC);

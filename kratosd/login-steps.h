@@ -1,10 +1,11 @@
 /*
  * The steps of one login, from its beginning to its verdict: what login.c, which owns the table of
  * logins, and the files that drive each of them know of a login. Those are login-steps.c, which has
- * what all steps share; login-renew.c, whose session it may renew; login-first.c, the password or
- * the code in its place; login-second.c, the factor that Kratos or this host wants besides;
- * login-throttle.c, whether an answer may be tried; login-change.c, what a change of password needs
- * besides; login-prompts.c, the words; login-verdict.c, the end. A login is freed when it is over.
+ * what all steps share; login-renew.c, whose session it may renew; login-caller.c, who waits for
+ * it; login-first.c, the password or the code in its place; login-second.c, the factor that Kratos
+ * or this host wants besides; login-throttle.c, whether an answer may be tried; login-change.c,
+ * what a change of password needs besides; login-prompts.c, the words; login-verdict.c, the end. A
+ * login is freed when it is over.
  */
 #pragma once
 
@@ -116,6 +117,7 @@ typedef struct login {
         login_done done;
         void *userdata;
         sd_event_source *timer;
+        sd_event_source *watch; /* of the caller's process, or NULL */
         TAILQ_ENTRY(login) logins;
 } login;
 
@@ -156,6 +158,9 @@ void login_release_row(login *l);
 /* Ends it without a verdict. */
 void login_finish(login *l);
 
+/* Ends it, at once or as soon as Kratos has said what was to be said: nobody waits for it. */
+void login_abandon(login *l);
+
 /* Fires at a time of CLOCK_BOOTTIME. */
 void login_set_timer(login *l, int64_t usec);
 
@@ -180,6 +185,15 @@ int login_submit(login *l, const kratos_flow *flow, kratos_login_done_handler do
  * one; NULL where that was done. Whatever becomes of the person and of us, the session is found and
  * revoked. 0; a verdict with its reason; -errno. */
 int login_store_session(login *l, const kratos_login *session, const char **ret_reason);
+
+/* login-caller.c */
+
+/* Notes which process gives an answer, and so waits for what comes of it. */
+void login_note_caller(login *l, pid_t pid);
+
+/* Abandons the login when the process that gave the last answer has ended, unless that is watched
+ * already. 0, also where it is not known; -ESRCH where it has ended; -errno. */
+int login_watch_caller(login *l);
 
 /* login-renew.c */
 

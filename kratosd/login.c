@@ -85,6 +85,7 @@ int login_answer(logins *all, login_caller caller, const char *id, const secret 
                 return r == -E2BIG ? VERDICT_INVALID : r;
         l->done = done;
         l->userdata = userdata;
+        login_note_caller(l, caller.pid);
         l->answered = boottime_usec();
         login_take_answer(l);
         return 0;
@@ -107,10 +108,7 @@ int login_cancel(logins *all, login_caller caller, const char *id)
 
         if (!l)
                 return caller.is_program ? cancel_granted(all, id) : VERDICT_NO_SUCH_LOGIN;
-        if (l->state == LOGIN_ASKING)
-                login_finish(l);
-        else
-                l->cancelled = true;
+        login_abandon(l);
         return 0;
 }
 

@@ -13,7 +13,8 @@
  *
  * Before a password or code goes on, the throttle is asked (throttle.h): one that must wait for
  * others of the same person is QUEUED. Once the first factor is accepted there is a session at
- * Kratos, which ends with the login on each way but the grant.
+ * Kratos, which ends with the login on each way but the grant: also where the process that calls
+ * has ended, which is watched from then on.
  */
 #pragma once
 
@@ -46,6 +47,7 @@ typedef struct login_context {
 typedef struct login_caller {
         uid_t uid;
         bool is_program;
+        pid_t pid; /* or 0 */
         session_place place;
 } login_caller;
 

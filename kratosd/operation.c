@@ -176,7 +176,9 @@ static int on_caller(sd_bus_message *answer, void *userdata, sd_bus_error *error
                 read_credentials(answer, &uid, &o->process) < 0)
                 return 0;
         o->asking = sd_bus_slot_unref(o->asking);
-        o->caller = (login_caller){ .uid = uid, .is_program = o->all->root_only };
+        o->caller = (login_caller){
+                .uid = uid, .is_program = o->all->root_only, .pid = o->process.pid
+        };
         if (o->all->root_only && uid != 0) {
                 log_message(LOG_WARNING, "uid %u called %s, which is for root alone", uid,
                         sd_bus_message_get_member(o->message));

@@ -8,7 +8,8 @@ import pytest
 from world import pam
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "login"))
+for folder in "login", "programs":
+    sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
 from factors import SERVICE, Person, table  # noqa: E402
 from world.daemon import Daemon  # noqa: E402

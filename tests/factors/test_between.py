@@ -7,18 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from calling import start
+from calling import SEALED, Caller, start
 from factors import (
     APP, APP_OF_MANY, BACKUP, BAD, DENIED, EXPIRED, GONE, GRANTED, MAILED, OLD, PASSWORD, UNAVAILABLE, WRONG,
     USED, Person, Talk, note,
 )  # fmt: skip
 from faultserver import FaultServer, faults
 from logging_in import nothing_left, reason
+from programs import Terminal
 
+from world import pam
 from world.daemon import Daemon
 from world.journal import Journal
 from world.kratos import Kratos
 from world.paths import WORLD
+from world.ssh import Sshd, SshSession
 
 FLOW_SEC = 1.0
 PROXY_PORT = 435
@@ -245,23 +248,133 @@ class TestGivenUp:
         nothing_left(kratos)
         note("Ctrl-D at the second step", "no session left")
 
-    @pytest.mark.timeout(260)
     def test_killed(self, daemon: Daemon, kratos: Kratos, alice: Person) -> None:
-        """Ctrl-C: nobody says so, and the login's time of three minutes ends it."""
+        """Ctrl-C: nobody says so, but kratosd watches the program."""
         alice.add_app()
         talk = Talk().password().asked(APP)
-        talk.hang_up()
-        time.sleep(5)
         assert len(kratos.active_sessions()) == 1
-        nothing_left(kratos, 200)
-        note("Ctrl-C at the second step", "no session left after 180 s")
+        talk.hang_up()
+        nothing_left(kratos)
+        note("Ctrl-C at the second step", "no session left")
+
+    def test_killed_after_a_wrong_code(self, daemon: Daemon, kratos: Kratos, alice: Person) -> None:
+        """While kratosd makes it wait for the next question."""
+        alice.add_app()
+        talk = Talk().password().asked(APP).say("000000")
+        time.sleep(0.4)
+        talk.hang_up()
+        nothing_left(kratos)
+        note("Ctrl-C after a wrong code", "no session left")
+
+    def test_killed_while_kratos_has_the_code(
+        self, stopped_daemon: Daemon, kratos: Kratos, alice: Person, journal: Journal
+    ) -> None:
+        """It is right, and the session of the higher level is nobody's."""
+        alice.add_app()
+        with FaultServer(435, upstream=(kratos.public_port, kratos.admin_port)) as proxy:
+            stopped_daemon.configure(Kratos={"PublicURL": proxy.url, "AdminURL": proxy.url})
+            start(stopped_daemon)
+            talk = Talk().password().asked(APP)
+            held = faults.hold(after=True)
+            proxy.set("login", held, times=1)
+            talk.say(alice.app_code)
+            held.wait()
+            talk.hang_up()
+            time.sleep(0.5)
+            held.release()
+            assert reason(journal) == "cancelled"
+            nothing_left(kratos)
+        note("Ctrl-C while Kratos has the code", "no session left")
+
+    def test_killed_before_kratos_takes_the_password(
+        self, stopped_daemon: Daemon, kratos: Kratos, alice: Person, journal: Journal
+    ) -> None:
+        """Nobody is there any more who could be asked for a code."""
+        alice.add_app()
+        with FaultServer(435, upstream=(kratos.public_port, kratos.admin_port)) as proxy:
+            stopped_daemon.configure(Kratos={"PublicURL": proxy.url, "AdminURL": proxy.url})
+            start(stopped_daemon)
+            held = faults.hold(after=True)
+            proxy.set("login", held, times=1)
+            talk = Talk().password()
+            held.wait()
+            talk.hang_up()
+            held.release()
+            assert reason(journal) == "cancelled"
+            nothing_left(kratos)
+        note("Ctrl-C while Kratos has the password", "no session left")
+
+    def test_a_person_who_is_killed(self, daemon: Daemon, kratos: Kratos, alice: Person) -> None:
+        """A locker that runs as the person."""
+        alice.add_app()
+        locker = Caller("alice")
+        login = locker.begin("alice")
+        state, _ = locker.call("Answer", login, written=PASSWORD.encode().hex(), signature="s")
+        assert state == "prompt" and len(kratos.active_sessions()) == 1
+        locker.end()
+        nothing_left(kratos)
+
+    def test_the_one_who_answered_last_counts(
+        self, daemon: Daemon, kratos: Kratos, alice: Person
+    ) -> None:
+        """Root may begin in one process and go on in another."""
+        alice.add_app()
+        first, second = Caller(), Caller()
+        login = first.begin("alice", service="su")
+        answer = {"secret": PASSWORD.encode().hex(), "seals": SEALED}
+        assert first.call("Answer", login, **answer)[0] == "prompt"
+        wrong = {"secret": b"000000".hex(), "seals": SEALED}
+        assert second.call("Answer", login, **wrong)[0] == "prompt"
+        first.end()
+        time.sleep(0.5)
+        assert len(kratos.active_sessions()) == 1
+        second.end()
+        nothing_left(kratos)
+
+    def test_programs_that_are_killed(
+        self, daemon: Daemon, kratos: Kratos, alice: Person, bob: Person
+    ) -> None:
+        alice.add_app()
+        pam.pam_service("su")
+        pam.pam_service("passwd")
+        kills: list[Callable[[Terminal], object]] = [
+            lambda program: program.kill(),
+            lambda program: program.child.close(force=False),
+        ]
+        programs: dict[str, Callable[[], Terminal]] = {
+            "su": lambda: Terminal("su", "alice", user="bob").sees("Password: ").type(PASSWORD),
+            "passwd": lambda: Terminal("passwd", user="alice").sees("Current password: ").type(PASSWORD),
+        }
+        for name, begin in programs.items():
+            for kill in kills:
+                program = begin().sees(APP)
+                assert len(kratos.active_sessions()) == 1
+                kill(program)
+                nothing_left(kratos)
+            note(f"{name} is killed at the second step", "no session left")
+        program = programs["su"]().sees(APP)
+        program.child.sendintr()
+        nothing_left(kratos)
+
+    @pytest.mark.parametrize("way", ["client", "connection"])
+    def test_ssh_is_closed(
+        self, daemon: Daemon, kratos: Kratos, alice: Person, sshd: Sshd, way: str
+    ) -> None:
+        """The client is killed, or the person types Ctrl-C at it."""
+        alice.add_app()
+        session = SshSession("alice", methods="keyboard-interactive").answer(PASSWORD)
+        session.child.expect_exact(APP)
+        assert len(kratos.active_sessions()) == 1
+        session.kill() if way == "client" else session.child.sendintr()
+        nothing_left(kratos)
+        note(f"ssh: the {way} is closed at the second step", "no session left")
 
     def test_kratosd_stops(self, daemon: Daemon, kratos: Kratos, alice: Person) -> None:
         """The row has the token. The program's answer begins a new login, with both answers."""
         alice.add_app()
         talk = Talk().password().asked(APP)
-        talk.hang_up()
         daemon.kill()
+        talk.hang_up()
         assert len(kratos.active_sessions()) == 1
         start(daemon)
         nothing_left(kratos)
