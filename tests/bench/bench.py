@@ -74,6 +74,8 @@ class Effort:
     strangers: int = 30
     store_rounds: int = 5
     identities: int = 100_000
+    # For one of the measuring programs, on the slowest of machines.
+    program_sec: int = 1800
 
 
 QUICK = Effort(
@@ -96,6 +98,7 @@ QUICK = Effort(
     strangers=3,
     store_rounds=1,
     identities=400,
+    program_sec=120,
 )
 
 
@@ -156,11 +159,12 @@ class Bench:
             input=input,
             capture_output=True,
             text=True,
+            timeout=self.effort.program_sec,
         )
         if result.returncode != 0:
             sys.exit(
                 f"{program} {' '.join(str(a) for a in arguments)}: status {result.returncode}\n"
-                f"{result.stderr}\n{self.daemon.log()[-3000:]}"
+                f"{result.stderr}\n{self.daemon.log()[-3000:]}\n{self.kratos.log()[-3000:]}"
             )
         return [[float(word) for word in line.split()] for line in result.stdout.splitlines()]
 

@@ -1,5 +1,6 @@
 #include "person.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,9 +37,17 @@ bool person_begin(person *p, const char *service)
 
 bool person_authenticate(person *p)
 {
+        double begun;
+        int r;
+
         p->typed_us = 0;
         p->answers = 0;
-        return pam_authenticate(p->handle, 0) == PAM_SUCCESS;
+        begun = now_us();
+        r = pam_authenticate(p->handle, 0);
+        if (r != PAM_SUCCESS)
+                fprintf(stderr, "%s: %s after %.0f ms\n", p->user, pam_strerror(p->handle, r),
+                        (now_us() - begun) / 1000);
+        return r == PAM_SUCCESS;
 }
 
 bool person_visit(person *p)

@@ -22,7 +22,8 @@ typedef struct person {
 /* Begins a transaction with a PAM service. */
 bool person_begin(person *p, const char *service);
 
-/* Authenticates; true for PAM_SUCCESS. The times are then those of this call. */
+/* Authenticates; true for PAM_SUCCESS. The times are then those of this call. Whatever else it is
+ * goes to stderr, for nobody else tells it here. */
 bool person_authenticate(person *p);
 
 /* Opens the session and closes it again. */

@@ -8,6 +8,8 @@
 #define BODY_MAX 65536
 #define ID_MAX 64
 #define TOKEN_MAX 128
+/* Longer than kratosd waits: a server that never answers is a failure, and no measurement. */
+#define ANSWER_SEC 30L
 
 struct raw {
         CURL *easy;
@@ -51,6 +53,7 @@ raw *raw_new(const char *base)
                 r->headers_with_body = curl_slist_append(r->headers_with_body, headers[i]);
         curl_easy_setopt(r->easy, CURLOPT_PROXY, "");
         curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(r->easy, CURLOPT_TIMEOUT, ANSWER_SEC);
         curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take_body);
         curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
         return r;
@@ -74,6 +77,7 @@ static long ask(raw *r, const char *method, const char *path, const char *body)
         struct curl_slist *headers = body ? r->headers_with_body : r->headers;
         _cleanup_free_ char *url = NULL, *line = NULL;
         struct curl_slist with_token;
+        CURLcode result;
         long status = 0;
 
         if (asprintf(&url, "%s%s", r->base, path) < 0 ||
@@ -89,9 +93,12 @@ static long ask(raw *r, const char *method, const char *path, const char *body)
         curl_easy_setopt(r->easy, CURLOPT_CUSTOMREQUEST, method);
         curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->carried ? &with_token : headers);
         curl_easy_setopt(r->easy, CURLOPT_URL, url);
-        if (curl_easy_perform(r->easy) != CURLE_OK)
-                return 0;
-        curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+        result = curl_easy_perform(r->easy);
+        if (result == CURLE_OK)
+                curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (status < 200 || status > 299)
+                fprintf(stderr, "%s %s: %s, status %ld: %.500s\n", method, path,
+                        curl_easy_strerror(result), status, r->body);
         return status;
 }
 
