@@ -95,7 +95,7 @@ typedef struct login {
         bool again;  /* begun anew once already, after a flow that was gone or a dead connection */
         bool posted; /* once at least: guesses are slow, however they end */
         bool cancelled;        /* whatever Kratos says */
-        bool nobody;           /* the name is nobody's: Kratos is not told of it */
+        bool nobody;           /* the name is nobody's: nothing is posted of it */
         bool adopted;          /* the fetch: another login has begun it */
         bool code_sent;        /* instead of a password, in this flow */
         bool seems_sent;       /* as far as the person is told: also where none may be sent */
