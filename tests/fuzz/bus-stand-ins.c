@@ -15,7 +15,6 @@
 #include "kratosd/kratos.h"
 #include "kratosd/lifeline.h"
 #include "kratosd/log.h"
-#include "kratosd/password-due.h"
 #include "kratosd/revoker.h"
 #include "kratosd/throttle.h"
 #include "kratosd/timespan.h"
@@ -412,22 +411,6 @@ int store_end(store *s, int result)
 {
         (void)s;
         return result;
-}
-
-int password_is_due(store *s, const posix *document, const char *identity)
-{
-        (void)s;
-        (void)document;
-        require(uuid_is_valid(identity));
-        return 0;
-}
-
-int password_note_changed(store *s, const char *identity)
-{
-        (void)s;
-        require(uuid_is_valid(identity));
-        changes++;
-        return 0;
 }
 
 /* The revoker: at once. */
