@@ -27,6 +27,7 @@ class Person:
     password: str
     active: bool = True
     second_factor: bool = False
+    totp: bool = False  # an app for that, of which every code is wrong
     metadata_public: Json = None
 
 
@@ -178,13 +179,15 @@ class Imitation:
         return self._begin()
 
     def _new_second(self, request: "Request") -> tuple[int, Json]:
-        """Nobody has a second factor that could be asked for."""
-        if not self._owner(request):
+        """Nobody has a second factor that could be asked for, but an app."""
+        owner = self._owner(request)
+        if not owner:
             refusal = error(401, "The request could not be authorized", "No valid session.")
             refusal["error"]["id"] = "session_aal1_required"
             return 401, refusal
         flow = self._flow(str(uuid.uuid4())) | {"requested_aal": "aal2"}
-        flow["ui"]["nodes"] = None
+        codes = [node("totp_code", "text") | {"group": "totp"}]
+        flow["ui"]["nodes"] = codes if owner.person.totp else None
         return 200, flow
 
     def _new_login(self, request: "Request") -> tuple[int, Json]:
