@@ -115,7 +115,7 @@ class TestNames:
         kratos.create_identity(name, PASSWORD)
         assert login(name, PASSWORD, AUTHENTICATE) == UNKNOWN
         assert refusal(root.begin, name) == "UnknownUser"
-        assert not proxy.requests
+        assert not [request for request in proxy.requests if request.method == "POST"]
 
     @pytest.mark.parametrize("name", ["root", "ghost"])
     def test_root_and_who_has_no_account_are_not_ours_even_if_listed(
@@ -124,7 +124,7 @@ class TestNames:
         daemon.map(name, kratos.create_identity(name, PASSWORD).id)
         assert login(name, PASSWORD, AUTHENTICATE) == UNKNOWN
         assert refusal(root.begin, name) == "UnknownUser"
-        assert not proxy.requests
+        assert not [request for request in proxy.requests if request.method == "POST"]
 
     @pytest.mark.parametrize("trait", ["ALICE", " alice ", "Alice\t"])
     def test_kratos_may_spell_its_own_otherwise(

@@ -169,6 +169,7 @@ def test_kratos_is_away_while_a_login_ends(
     lives_on(kratos, session)
     way.listen()
     nothing_left(kratos)
+    journal.wait(KRATOSD_EVENT="session-revoked", KRATOSD_SESSION=session["id"])
     assert events(journal)[-2:] == ["revocation-postponed", "session-revoked"]
 
 
