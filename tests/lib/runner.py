@@ -26,9 +26,9 @@ TREE = TESTS.parent
 SYSTEM = "tests/system/"
 FILE_TIMEOUT = 1500
 # Most tests wait, for a deadline or a server that hangs: as many files at a time for each processor keep it busy.
-FILES_PER_PROCESSOR = 3
+FILES_PER_PROCESSOR = 2
 # These measure, or want the whole machine: they run at the end, with nothing beside them.
-ALONE = ("tests/bench/", "tests/concurrency/", "tests/timing/")
+ALONE = ("tests/bench/", "tests/concurrency/", "tests/system/", "tests/timing/")
 
 # The suites that tests/system can boot, the oldest first: what is built here runs on newer ones, not on
 # older ones.
