@@ -1,8 +1,8 @@
 /*
  * One call to Kratos: a request with a deadline, made of whichever configured server answers. The
  * servers are tried in order, those that were lately found down last, and never twice where the
- * request could already have had its effect. Shared by kratos.c and call.c alone; a call belongs to
- * whoever began it until its callback.
+ * request could already have had its effect. Shared by call.c and the files kratos*.c alone; a call
+ * belongs to whoever began it until its callback.
  */
 #pragma once
 
@@ -77,6 +77,11 @@ struct kratos_call {
 /* Makes a call that has everything but its path, finish and callback. -ENOMEM. */
 int call_new(kratos *k, bool admin, const char *method, uint64_t deadline_usec, kratos_call **ret);
 
+/* Makes a login's call for a flow of Kratos's public API, with a session's token, or NULL for
+ * nobody's: it lacks its finish and callback. -ENOMEM. */
+int call_new_flow(kratos *k, const char *path, const secret *token, uint64_t deadline_usec,
+        kratos_call **ret);
+
 /* Says what to ask for. -ENOMEM. */
 __attribute__((format(printf, 2, 3))) int call_set_path(kratos_call *call, const char *format, ...);
 
@@ -91,6 +96,9 @@ int call_attempt(kratos_call *call);
 
 DEFINE_CLEANUP(kratos_call *, kratos_cancel);
 #define _cleanup_call_ _cleanup_(kratos_cancelp)
+
+/* The end of a call for a flow that holds nothing but its id. */
+bool call_finish_flow(kratos_call *call, int outcome, const http_answer *answer);
 
 /* The ends of calls that both APIs have: something was deleted; a session was looked for. */
 bool call_finish_delete(kratos_call *call, int outcome, const http_answer *answer);

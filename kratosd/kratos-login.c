@@ -4,7 +4,25 @@
 #include "body.h"
 #include "call.h"
 
-static bool finish_flow(kratos_call *call, int outcome, const http_answer *answer)
+int call_new_flow(
+        kratos *k, const char *path, const secret *token, uint64_t deadline_usec, kratos_call **ret)
+{
+        _cleanup_call_ kratos_call *call = NULL;
+        int r;
+
+        r = call_new(k, false, "GET", deadline_usec, &call);
+        if (r == 0 && token)
+                r = secret_copy(token, &call->token);
+        if (r == 0)
+                r = call_set_path(call, "%s", path);
+        if (r < 0)
+                return r;
+        call->lane = HTTP_LOGINS;
+        *ret = TAKE_PTR(call);
+        return 0;
+}
+
+bool call_finish_flow(kratos_call *call, int outcome, const http_answer *answer)
 {
         kratos_flow flow = { 0 };
 
@@ -17,40 +35,33 @@ static bool finish_flow(kratos_call *call, int outcome, const http_answer *answe
 int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_flow_done done,
         void *userdata, kratos_call **ret)
 {
-        _cleanup_call_ kratos_call *call = NULL;
+        kratos_call *call;
         int r;
 
-        r = call_new(k, false, "GET", deadline_usec, &call);
+        r = call_new_flow(k, "/self-service/login/api", NULL, deadline_usec, &call);
         if (r < 0)
                 return r;
-        r = call_set_path(call, "/self-service/login/api");
-        if (r < 0)
-                return r;
-        call->lane = urgent ? HTTP_LOGINS : HTTP_BACKGROUND;
-        call->finish = finish_flow;
+        if (!urgent)
+                call->lane = HTTP_BACKGROUND;
+        call->finish = call_finish_flow;
         call->then.flow = done;
         call->userdata = userdata;
-        return call_start(TAKE_PTR(call), ret);
+        return call_start(call, ret);
 }
 
 int kratos_begin_renewal(kratos *k, const secret *token, uint64_t deadline_usec,
         kratos_flow_done done, void *userdata, kratos_call **ret)
 {
-        _cleanup_call_ kratos_call *call = NULL;
+        kratos_call *call;
         int r;
 
-        r = call_new(k, false, "GET", deadline_usec, &call);
-        if (r == 0)
-                r = secret_copy(token, &call->token);
-        if (r == 0)
-                r = call_set_path(call, "/self-service/login/api?refresh=true");
+        r = call_new_flow(k, "/self-service/login/api?refresh=true", token, deadline_usec, &call);
         if (r < 0)
                 return r;
-        call->lane = HTTP_LOGINS;
-        call->finish = finish_flow;
+        call->finish = call_finish_flow;
         call->then.flow = done;
         call->userdata = userdata;
-        return call_start(TAKE_PTR(call), ret);
+        return call_start(call, ret);
 }
 
 /* Which login an answer belongs to is told by the nonce. A Kratos from before devices cannot tell:
@@ -109,22 +120,18 @@ static bool finish_second(kratos_call *call, int outcome, const http_answer *ans
 int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
         kratos_offer_done done, void *userdata, kratos_call **ret)
 {
-        _cleanup_call_ kratos_call *call = NULL;
+        const char *path = anew ? "/self-service/login/api?aal=aal2&refresh=true"
+                                : "/self-service/login/api?aal=aal2";
+        kratos_call *call;
         int r;
 
-        r = call_new(k, false, "GET", deadline_usec, &call);
-        if (r == 0)
-                r = secret_copy(token, &call->token);
-        if (r == 0)
-                r = call_set_path(
-                        call, "/self-service/login/api?aal=aal2%s", anew ? "&refresh=true" : "");
+        r = call_new_flow(k, path, token, deadline_usec, &call);
         if (r < 0)
                 return r;
-        call->lane = HTTP_LOGINS;
         call->finish = finish_second;
         call->then.offer = done;
         call->userdata = userdata;
-        return call_start(TAKE_PTR(call), ret);
+        return call_start(call, ret);
 }
 
 static int make_body(const kratos_submission *s, secret **ret)

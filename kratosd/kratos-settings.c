@@ -11,35 +11,24 @@ static int refine(int outcome, const http_answer *answer)
                 answer->status, secret_data(answer->body), secret_size(answer->body), outcome);
 }
 
-static bool finish_flow(kratos_call *call, int outcome, const http_answer *answer)
+static bool finish_settings(kratos_call *call, int outcome, const http_answer *answer)
 {
-        kratos_flow flow = { 0 };
-
-        outcome = refine(outcome, answer);
-        if (outcome == KRATOS_OK)
-                outcome = answer_flow(secret_data(answer->body), secret_size(answer->body), &flow);
-        call->then.flow(outcome, &flow, call->userdata);
-        return true;
+        return call_finish_flow(call, refine(outcome, answer), answer);
 }
 
 int kratos_begin_settings(kratos *k, const secret *token, uint64_t deadline_usec,
         kratos_flow_done done, void *userdata, kratos_call **ret)
 {
-        _cleanup_call_ kratos_call *call = NULL;
+        kratos_call *call;
         int r;
 
-        r = call_new(k, false, "GET", deadline_usec, &call);
-        if (r == 0)
-                r = secret_copy(token, &call->token);
-        if (r == 0)
-                r = call_set_path(call, "/self-service/settings/api");
+        r = call_new_flow(k, "/self-service/settings/api", token, deadline_usec, &call);
         if (r < 0)
                 return r;
-        call->lane = HTTP_LOGINS;
-        call->finish = finish_flow;
+        call->finish = finish_settings;
         call->then.flow = done;
         call->userdata = userdata;
-        return call_start(TAKE_PTR(call), ret);
+        return call_start(call, ret);
 }
 
 static bool finish_change(kratos_call *call, int outcome, const http_answer *answer)
