@@ -271,22 +271,18 @@ void set_patterns(config_reader *r, const char *key, const char *value, void *fi
 
 void set_require_aal(config_reader *r, const char *key, const char *value, void *field)
 {
-        static const struct {
-                const char *word;
-                enum require_aal meaning;
-        } words[] = {
+        static const config_choice words[] = {
                 { "", REQUIRE_UNSET },
                 { "aal1", REQUIRE_AAL1 },
                 { "aal2-if-enrolled", REQUIRE_AAL2_ENROLLED },
                 { "aal2", REQUIRE_AAL2 },
+                { NULL, 0 },
         };
+        int meaning;
 
-        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-                if (strcmp(value, words[i].word) == 0) {
-                        *(enum require_aal *)field = words[i].meaning;
-                        return;
-                }
-        config_mistaken(r, key, value, "aal1, aal2-if-enrolled or aal2 is wanted");
+        if (config_choose(
+                    r, key, value, words, "aal1, aal2-if-enrolled or aal2 is wanted", &meaning))
+                *(enum require_aal *)field = (enum require_aal)meaning;
 }
 
 void set_first_factor(config_reader *r, const char *key, const char *value, void *field)

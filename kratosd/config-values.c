@@ -164,33 +164,38 @@ void set_identifier(config_reader *r, const char *key, const char *value, void *
         set_text(r, field, value);
 }
 
+bool config_choose(config_reader *r, const char *key, const char *value,
+        const config_choice *choices, const char *right, int *ret)
+{
+        for (; choices->word; choices++)
+                if (strcmp(value, choices->word) == 0) {
+                        *ret = choices->meaning;
+                        return true;
+                }
+        config_mistaken(r, key, value, right);
+        return false;
+}
+
 void set_level(config_reader *r, const char *key, const char *value, void *field)
 {
-        static const struct {
-                const char *name;
-                int level;
-        } levels[] = {
+        static const config_choice levels[] = {
                 { "error", LOG_ERR },
                 { "warning", LOG_WARNING },
                 { "notice", LOG_NOTICE },
                 { "info", LOG_INFO },
                 { "debug", LOG_DEBUG },
+                { NULL, 0 },
         };
+        int level;
 
-        for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-                if (strcmp(value, levels[i].name) == 0) {
-                        *(int *)field = levels[i].level;
-                        return;
-                }
-        config_mistaken(r, key, value, "error, warning, notice, info or debug is wanted");
+        if (config_choose(r, key, value, levels, "error, warning, notice, info or debug is wanted",
+                    &level))
+                *(int *)field = level;
 }
 
 void set_bool(config_reader *r, const char *key, const char *value, void *field)
 {
-        static const struct {
-                const char *word;
-                bool truth;
-        } words[] = {
+        static const config_choice words[] = {
                 { "yes", true },
                 { "no", false },
                 { "true", true },
@@ -199,12 +204,10 @@ void set_bool(config_reader *r, const char *key, const char *value, void *field)
                 { "off", false },
                 { "1", true },
                 { "0", false },
+                { NULL, 0 },
         };
+        int truth;
 
-        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-                if (strcmp(value, words[i].word) == 0) {
-                        *(bool *)field = words[i].truth;
-                        return;
-                }
-        config_mistaken(r, key, value, "yes or no is wanted");
+        if (config_choose(r, key, value, words, "yes or no is wanted", &truth))
+                *(bool *)field = truth;
 }

@@ -33,3 +33,14 @@ void set_text(config_reader *r, char **field, const char *value);
 typedef bool (*word_check)(const char *word);
 void add_words(config_reader *r, const char *key, const char *value, word_list *list,
         word_check check, const char *right);
+
+/* Words of which a value is one, and what each means. A word that is NULL ends the list. */
+typedef struct config_choice {
+        const char *word;
+        int meaning;
+} config_choice;
+
+/* Finds what a value means. False where it is none of them, which is told, with what would be
+ * right. */
+bool config_choose(config_reader *r, const char *key, const char *value,
+        const config_choice *choices, const char *right, int *ret);
