@@ -60,7 +60,7 @@ static int keep(call *c, const client_login *login)
                                    &c->client, c->user, login->id, &context, &session));
         if (r != PAM_SUCCESS)
                 return r;
-        r = change_keep(c->pamh, c->user, &session);
+        r = session_keep(c->pamh, SESSION_CHANGE, c->user, &session);
         if (r < 0) {
                 close(session.lifeline);
                 return call_result(c, r);
@@ -91,7 +91,7 @@ int password_check(call *c)
         /* A local password is no way out here: it would be changed in the place of Kratos's. */
         c->fallback = false;
         c->purpose = PURPOSE_CHANGE_PASSWORD;
-        change_drop(c->pamh, c->user);
+        session_drop(c->pamh, SESSION_CHANGE, c->user);
 
         r = authenticate_begin(c, &login);
         if (r == PAM_SUCCESS && is_administrator(c))
@@ -198,7 +198,7 @@ static int try_all(call *c, const client_session *session)
 
 int password_change(call *c)
 {
-        const client_session *session = change_find(c->pamh, c->user);
+        const client_session *session = session_find(c->pamh, SESSION_CHANGE, c->user);
         int r;
 
         if (is_for_next_module(c) || (!session && !c->ours))
@@ -216,6 +216,6 @@ int password_change(call *c)
                 pam_syslog(c->pamh, LOG_NOTICE, "changed the password of %s at Kratos", c->user);
         if (c->library.methods)
                 (void)c->library.methods->close_session(&c->client, session->id);
-        change_drop(c->pamh, c->user);
+        session_drop(c->pamh, SESSION_CHANGE, c->user);
         return r;
 }

@@ -29,7 +29,7 @@ static int redeem(call *c, const char *login)
         if (r != PAM_SUCCESS)
                 return r;
 
-        r = session_keep(c->pamh, c->user, &session);
+        r = session_keep(c->pamh, SESSION_LOGIN, c->user, &session);
         if (r < 0) {
                 close(session.lifeline);
                 return call_result(c, r);
@@ -74,7 +74,7 @@ int session_open(call *c)
 
 bool session_close(call *c)
 {
-        const client_session *session = session_find(c->pamh, c->user);
+        const client_session *session = session_find(c->pamh, SESSION_LOGIN, c->user);
 
         if (!session)
                 return false;
@@ -82,6 +82,6 @@ bool session_close(call *c)
          * could not say so: being told only makes it quicker. */
         if (geteuid() == 0 && call_prepare(c) == PAM_SUCCESS)
                 (void)c->library.methods->close_session(&c->client, session->id);
-        session_drop(c->pamh, c->user);
+        session_drop(c->pamh, SESSION_LOGIN, c->user);
         return true;
 }

@@ -7,19 +7,22 @@
 #include "cleanup.h"
 
 #define STATE_NAME "pam_kratos"
-#define SESSION_KIND "session"
-#define CHANGE_KIND "change"
+
+static const char *const kinds[] = {
+        [SESSION_LOGIN] = "session",
+        [SESSION_CHANGE] = "change",
+};
 
 /* A name of PAM data that holds a user's session. */
 typedef struct session_name {
-        char text[sizeof("pam_kratos " SESSION_KIND " of ") + USER_NAME_MAX];
+        char text[sizeof("pam_kratos session of ") + USER_NAME_MAX];
 } session_name;
 
-static session_name name_of(const char *kind, const char *user)
+static session_name name_of(enum session_kind kind, const char *user)
 {
         session_name name;
 
-        snprintf(name.text, sizeof(name.text), "pam_kratos %s of %s", kind, user);
+        snprintf(name.text, sizeof(name.text), "pam_kratos %s of %s", kinds[kind], user);
         return name;
 }
 
@@ -81,52 +84,28 @@ void state_reset(state *s, const char *user, const char *service)
         snprintf(s->service, sizeof(s->service), "%s", service);
 }
 
-static int keep(pam_handle_t *pamh, session_name name, const client_session *session)
+const client_session *session_find(pam_handle_t *pamh, enum session_kind kind, const char *user)
+{
+        return find(pamh, name_of(kind, user).text);
+}
+
+int session_keep(
+        pam_handle_t *pamh, enum session_kind kind, const char *user, const client_session *session)
 {
         client_session *kept = malloc(sizeof(*kept));
 
         if (!kept)
                 return -ENOMEM;
         *kept = *session;
-        if (pam_set_data(pamh, name.text, kept, session_free) != PAM_SUCCESS) {
+        if (pam_set_data(pamh, name_of(kind, user).text, kept, session_free) != PAM_SUCCESS) {
                 free(kept);
                 return -ENOMEM;
         }
         return 0;
 }
 
-static void drop(pam_handle_t *pamh, session_name name)
+void session_drop(pam_handle_t *pamh, enum session_kind kind, const char *user)
 {
-        if (find(pamh, name.text))
-                pam_set_data(pamh, name.text, NULL, NULL);
-}
-
-const client_session *session_find(pam_handle_t *pamh, const char *user)
-{
-        return find(pamh, name_of(SESSION_KIND, user).text);
-}
-
-int session_keep(pam_handle_t *pamh, const char *user, const client_session *session)
-{
-        return keep(pamh, name_of(SESSION_KIND, user), session);
-}
-
-void session_drop(pam_handle_t *pamh, const char *user)
-{
-        drop(pamh, name_of(SESSION_KIND, user));
-}
-
-const client_session *change_find(pam_handle_t *pamh, const char *user)
-{
-        return find(pamh, name_of(CHANGE_KIND, user).text);
-}
-
-int change_keep(pam_handle_t *pamh, const char *user, const client_session *session)
-{
-        return keep(pamh, name_of(CHANGE_KIND, user), session);
-}
-
-void change_drop(pam_handle_t *pamh, const char *user)
-{
-        drop(pamh, name_of(CHANGE_KIND, user));
+        if (session_find(pamh, kind, user))
+                pam_set_data(pamh, name_of(kind, user).text, NULL, NULL);
 }

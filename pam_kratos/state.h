@@ -37,17 +37,16 @@ state *state_get(pam_handle_t *pamh);
 /* Forgets the user. */
 void state_reset(state *s, const char *user, const char *service);
 
-/* The user's session, or NULL. It stays the handle's. */
-const client_session *session_find(pam_handle_t *pamh, const char *user);
+/* A user has one of each at most: that of a login, and that which is to change the password. */
+enum session_kind { SESSION_LOGIN, SESSION_CHANGE };
 
-/* Hands a session over to the handle, in the place of an earlier one of this user, whose lifeline
- * is closed. -ENOMEM, and then the lifeline stays the caller's. */
-int session_keep(pam_handle_t *pamh, const char *user, const client_session *session);
+/* The user's session, or NULL. It stays the handle's. */
+const client_session *session_find(pam_handle_t *pamh, enum session_kind kind, const char *user);
+
+/* Hands a session over to the handle, in the place of an earlier one of this user and kind, whose
+ * lifeline is closed. -ENOMEM, and then the lifeline stays the caller's. */
+int session_keep(pam_handle_t *pamh, enum session_kind kind, const char *user,
+        const client_session *session);
 
 /* Closes the lifeline of the user's session, if there is one. */
-void session_drop(pam_handle_t *pamh, const char *user);
-
-/* The same for the session that is to change the user's password. */
-const client_session *change_find(pam_handle_t *pamh, const char *user);
-int change_keep(pam_handle_t *pamh, const char *user, const client_session *session);
-void change_drop(pam_handle_t *pamh, const char *user);
+void session_drop(pam_handle_t *pamh, enum session_kind kind, const char *user);
