@@ -14,9 +14,9 @@ bench: $(PROGRAMS:%=$(BUILD)/bench/%)
 # As a login program: libpam, and nothing else that would be loaded already when the module comes.
 $(BUILD)/bench/login-once: $(SOURCES)/person.c
 $(BUILD)/bench/login-once: LIBS := -lpam
-$(BUILD)/bench/login-pairs: $(SOURCES)/raw.c
+$(BUILD)/bench/login-pairs: $(SOURCES)/once.c $(SOURCES)/raw.c
 $(BUILD)/bench/login-pairs: LIBS := -lcurl
-$(BUILD)/bench/sudo-pairs: $(SOURCES)/person.c $(SOURCES)/raw.c
+$(BUILD)/bench/sudo-pairs: $(SOURCES)/once.c $(SOURCES)/person.c $(SOURCES)/raw.c
 $(BUILD)/bench/sudo-pairs: LIBS := -lpam -lcurl
 $(BUILD)/bench/throughput: $(SOURCES)/person.c $(SOURCES)/raw.c
 $(BUILD)/bench/throughput: LIBS := -lpam -lcurl

@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "common/cleanup.h"
+#include "once.h"
 #include "raw.h"
 
 /* Between two logins: the session of the one before is revoked meanwhile. */
@@ -26,35 +26,14 @@ typedef struct bench {
         raw *raw;
 } bench;
 
-typedef struct times {
-        double whole, entered;
-} times;
-
-static bool log_in_by_pam(const bench *b, char *user, times *ret)
+static bool log_in_by_pam(const bench *b, char *user, once_times *ret)
 {
         char *argv[] = { b->program, b->service, user, b->password, b->typing, b->code, NULL };
-        _cleanup_fclose_ FILE *output = NULL;
-        int ends[2], status, fields;
-        pid_t pid;
 
-        if (pipe(ends) < 0 || (pid = fork()) < 0)
-                return false;
-        if (pid == 0) {
-                dup2(ends[1], STDOUT_FILENO);
-                close(ends[0]);
-                close(ends[1]);
-                execv(b->program, argv);
-                _exit(127);
-        }
-        close(ends[1]);
-        output = fdopen(ends[0], "r");
-        if (!output)
-                return false;
-        fields = fscanf(output, "%lf %lf", &ret->whole, &ret->entered);
-        return waitpid(pid, &status, 0) == pid && status == 0 && fields == 2;
+        return once_run(argv, ret);
 }
 
-static bool log_in_raw(const bench *b, const char *user, times *ret)
+static bool log_in_raw(const bench *b, const char *user, once_times *ret)
 {
         double begun = now_us(), entered, ended, typed = 0;
 
@@ -77,7 +56,7 @@ static bool log_in_raw(const bench *b, const char *user, times *ret)
 
 static bool pair(const bench *b, char *user, bool raw_first)
 {
-        times by_pam = { 0 }, by_raw = { 0 };
+        once_times by_pam = { 0 }, by_raw = { 0 };
 
         for (int turn = 0; turn < 2; turn++) {
                 bool good = (turn == 0) == raw_first ? log_in_raw(b, user, &by_raw)
