@@ -1,7 +1,6 @@
 """The fixtures of the conversations' tests. What they share by name is in factors.py."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,22 +10,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 for folder in "login", "programs":
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
+from bus_fixtures import daemon  # noqa: E402, F401
 from factors import SERVICE, Person, table  # noqa: E402
 from world.daemon import Daemon  # noqa: E402
-from world.kratos import Identity, Kratos  # noqa: E402
-from calling import start  # noqa: E402
+from world.kratos import Kratos  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def _service() -> None:
     pam.pam_service(SERVICE, pam.ONLY_US)
-
-
-@pytest.fixture
-def daemon(stopped_daemon: Daemon) -> Daemon:
-    """kratosd, as new, configured for `kratos`, running, and on the bus."""
-    start(stopped_daemon)
-    return stopped_daemon
 
 
 @pytest.fixture

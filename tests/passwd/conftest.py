@@ -9,7 +9,7 @@ from world import pam
 for folder in "factors", "login", "programs", "passwd":
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
-from calling import start  # noqa: E402
+from bus_fixtures import daemon  # noqa: E402, F401
 from factors import Person  # noqa: E402
 from world.daemon import Daemon  # noqa: E402
 from world.kratos import Kratos  # noqa: E402
@@ -21,13 +21,6 @@ PROFILES = "passwd", "login", "sshd", "su"
 def _profiles(_software: None) -> None:
     for name in PROFILES:
         pam.pam_service(name)
-
-
-@pytest.fixture
-def daemon(stopped_daemon: Daemon) -> Daemon:
-    """kratosd, as new, configured for `kratos`, running, and on the bus."""
-    start(stopped_daemon)
-    return stopped_daemon
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 counts what reaches it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from world.kratos import Identity, Kratos
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "login")]
 
-from calling import Caller  # noqa: E402
+from bus_fixtures import caller  # noqa: E402, F401
 from guessing import Scene  # noqa: E402
 
 PROXY_PORT = 435
@@ -34,17 +34,3 @@ def scene(durable_daemon: Daemon, durable_kratos: Kratos) -> Iterator[Scene]:
         scene = Scene(durable_daemon, proxy, people)
         yield scene
         scene.end()
-
-
-@pytest.fixture
-def caller() -> Iterator[Callable[..., Caller]]:
-    """Makes callers, which end with the test: caller("alice")."""
-    made: list[Caller] = []
-
-    def make(user: str = "root", **further: str) -> Caller:
-        made.append(Caller(user, **further))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.end()
