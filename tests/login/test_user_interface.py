@@ -257,23 +257,25 @@ DESCRIPTORS_SEC = 30
 IN_TIME_SEC = 4
 
 
+def begin_flood(user: str, program: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Starts one of this folder's floods as a user. It says "begun", and is the caller's to kill."""
+    person = pwd.getpwnam(user)
+    return subprocess.Popen(
+        [sys.executable, program, *arguments],
+        user=person.pw_uid,
+        group=person.pw_gid,
+        extra_groups=[],
+        cwd="/",
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
 @contextlib.contextmanager
 def descriptors_flood(*names: str) -> Iterator[None]:
     """40 clients of four users send descriptors to these names, for so long at most."""
-    floods = []
-    for user in FLOODERS:
-        person = pwd.getpwnam(user)
-        floods.append(
-            subprocess.Popen(
-                [sys.executable, FLOOD_DESCRIPTORS, str(CONNECTIONS_EACH), str(DESCRIPTORS_SEC), *names],
-                user=person.pw_uid,
-                group=person.pw_gid,
-                extra_groups=[],
-                cwd="/",
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        )
+    limits = str(CONNECTIONS_EACH), str(DESCRIPTORS_SEC)
+    floods = [begin_flood(user, FLOOD_DESCRIPTORS, *limits, *names) for user in FLOODERS]
     for flood in floods:
         assert flood.stdout and flood.stdout.readline() == "begun\n"
     yield
@@ -359,19 +361,7 @@ FLOOD_SEC = 6
 @pytest.fixture
 def alice_floods(alice: Identity) -> Iterator[None]:
     """On four connections, for so long at most."""
-    person = pwd.getpwnam("alice")
-    floods = [
-        subprocess.Popen(
-            [sys.executable, FLOOD, str(FLOOD_SEC)],
-            user=person.pw_uid,
-            group=person.pw_gid,
-            extra_groups=[],
-            cwd="/",
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
+    floods = [begin_flood("alice", FLOOD, str(FLOOD_SEC)) for _ in range(4)]
     for flood in floods:
         assert flood.stdout and flood.stdout.readline() == "begun\n"
     time.sleep(1)
