@@ -1,5 +1,6 @@
 /*
- * The table of sessions, as session.c, which owns it, and session-renewal.c know it.
+ * The table of sessions, as session.c, which makes and frees it (session.h), and session-renewal.c
+ * know it. No other file looks into it.
  */
 #pragma once
 

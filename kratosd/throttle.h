@@ -1,7 +1,7 @@
 /*
- * The throttle: how often may be guessed. Kratos itself sets no limit (kratos-contract §10), so
- * each try at a password or code is asked for here before Kratos hears of it. Failures are counted,
- * in the store, hence across restarts:
+ * The throttle: how often may be guessed. Kratos itself sets no limit, so each try at a password or
+ * code is asked for here before Kratos hears of it. Failures are counted, in the store, hence
+ * across restarts:
  *
  *   - of a person at a place, which is a remote host (an IPv6 address counts by its /64), or else a
  *     PAM service of this host, and with it the local user who runs it, where that is somebody else
