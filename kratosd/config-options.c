@@ -166,9 +166,10 @@ void config_check(config_reader *r)
 {
         config *c = r->config;
 
+        /* As a package installs it: nobody logs in with Kratos, and nothing else changes. */
         if (c->public.count == 0)
-                config_complain(r, false,
-                        "PublicURL= in [Kratos] is missing: where is Kratos's public API?");
+                config_complain(r, true,
+                        "PublicURL= in [Kratos] is missing: nobody can log in with Kratos");
         /* Unless it was set, it fits. */
         if (c->connect_timeout_usec == 0)
                 c->connect_timeout_usec = CONNECT_TIMEOUT_USEC < c->timeout_usec

@@ -237,8 +237,11 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
         login *l;
         int r;
 
-        if (nobody)
-                r = user_name_is_valid(user) ? 0 : VERDICT_UNKNOWN_USER;
+        /* Where nobody is asked for Kratos, strangers need not look like its people either. */
+        if (nobody && (!user_name_is_valid(user) || kratos_config(all->kratos)->public.count == 0))
+                r = VERDICT_UNKNOWN_USER;
+        else if (nobody)
+                r = 0;
         else
                 r = login_find_account(all, caller, user, &account);
         /* passwd runs as root. */

@@ -93,6 +93,18 @@ static void manager_done(manager *m)
         sd_event_unref(m->event);
 }
 
+static bool has_kratos(const manager *m)
+{
+        return kratos_config(m->kratos)->public.count > 0;
+}
+
+/* What systemctl status shows. */
+static void notify_status(const manager *m)
+{
+        (void)sd_notify(0, has_kratos(m) ? "STATUS=Ready for logins"
+                                         : "STATUS=Idle until PublicURL= says where Kratos is");
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
         _cleanup_config_ config *c = NULL;
@@ -100,7 +112,9 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 
         (void)source;
         (void)info;
-        if (config_load(CONFIG_FILE, manager_complain, NULL, &c) < 0) {
+        /* A file that was cut off must not make a host forget where Kratos is. */
+        if (config_load(CONFIG_FILE, manager_complain, NULL, &c) < 0 ||
+                (c->public.count == 0 && has_kratos(m))) {
                 log_message(LOG_ERR, "The configuration has mistakes; the old one stays");
                 return 0;
         }
@@ -114,6 +128,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
         logins_forget_flows(m->logins);
         revoker_retry_all(m->revoker);
         check_list();
+        notify_status(m);
         log_message(LOG_NOTICE, "The configuration was read again");
         return 0;
 }
@@ -300,6 +315,7 @@ int manager_run(config *c)
         /* Before the bus is there, which may be waiting for us, and before the many sessions of a
          * busy host are taken over: nobody is served before that all the same. */
         (void)sd_notify(0, "READY=1");
+        notify_status(&m);
         check_list();
         r = sd_event_loop(m.event);
         (void)sd_notify(0, "STOPPING=1");

@@ -75,6 +75,7 @@ static struct {
 static unsigned n_facts, n_used;
 
 config kratos_configuration = { .identifier = (char[]){ "%u" },
+        .public = { .count = 1 },
         .timeout_usec = 10 * USEC_PER_SEC,
         .open_timeout_usec = 300 * USEC_PER_SEC,
         .require_aal = REQUIRE_AAL1 };

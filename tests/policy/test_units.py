@@ -157,12 +157,12 @@ class TestConfiguration:
         active = [line for line in self.TEXT.splitlines() if line and line[0] not in "#["]
         assert not active
 
-    def test_it_is_refused_until_it_names_a_kratos(self) -> None:
+    def test_it_lacks_only_the_name_of_a_kratos(self) -> None:
         if not Path(PROGRAM).exists():
             pytest.skip("no kratosd is installed here")
         Daemon.write_configuration(self.TEXT)
         result = Daemon.check_config()
-        assert result.returncode != 0 and "PublicURL" in result.stdout + result.stderr
+        assert result.returncode == 0 and "warning: PublicURL=" in result.stderr
 
     def test_the_defaults_that_it_shows_are_taken(self) -> None:
         if not Path(PROGRAM).exists():
