@@ -90,11 +90,20 @@ def root_of(suite: str) -> str:
     return made.stdout.strip()
 
 
+def make_packages(build: Path) -> None:
+    """What is installed on the Debian that is booted."""
+    if subprocess.run([TESTS / "system/package", build], cwd=TREE).returncode != 0:
+        print("0 passed, 1 failed: the packages cannot be built")
+        sys.exit(1)
+
+
 class Runner:
     def __init__(self, build: Path, files: list[str]) -> None:
         self.build = build
         suites = dict.fromkeys(file.partition("@")[2] for file in files if "@" in file)
         self.roots = {suite: root_of(suite) for suite in suites}
+        if suites:
+            make_packages(build)
         self.folder = TREE / build / "check"
         self.folder.mkdir(parents=True, exist_ok=True)
         self._times_file = self.folder / "seconds.json"

@@ -43,9 +43,9 @@ def local_login() -> None:
 
 
 @pytest.fixture(scope="module")
-def without(_installed: Path) -> Iterator[float]:
+def without(_prepared: Path, _installed: Path) -> Iterator[float]:
     """The seconds of a boot without kratosd."""
-    box = Box("without", _installed)
+    box = Box("without", _installed, _prepared)
     try:
         box.path(WANTED_BY_BOOT).unlink()
         box.power_on()
