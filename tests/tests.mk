@@ -32,7 +32,7 @@ $(BUILD)/unit/test-lookup $(BUILD)/unit/test-lookup-limits $(BUILD)/unit/test-re
 
 .PHONY: unit fuzzers fuzz-programs tidy
 .PRECIOUS: $(BUILD)/obj/%.o
-unit: $(UNIT) $(BUILD)/unit/parse-document
+unit: $(UNIT) $(BUILD)/unit/parse-document $(BUILD)/unit/config-keys
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(PARTS_ARCHIVE)
 	@mkdir -p $(@D)
@@ -43,6 +43,11 @@ $(BUILD)/unit/test-conversations: $(call object,tests/fuzz/bus-stand-ins.c tests
 
 # What tests of the account document ask: is this one?
 $(BUILD)/unit/parse-document: $(BUILD)/obj/tests/interface/parse-document.o $(PARTS_ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+
+# What tests of the manual pages ask: which keys are there, and what are they without a word?
+$(BUILD)/unit/config-keys: $(BUILD)/obj/tests/static/config-keys.o $(PARTS_ARCHIVE)
 	@mkdir -p $(@D)
 	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
