@@ -17,6 +17,8 @@ unitdir ?= /lib/systemd/system
 pamdir ?= /lib/$(shell $(CC) -print-multiarch)/security
 privlibdir ?= $(libdir)/kratosd
 localedir ?= $(prefix)/share/locale
+mandir ?= $(prefix)/share/man
+completiondir ?= $(prefix)/share/bash-completion/completions
 
 BUILD ?= build
 CFLAGS ?= -O2 -g
@@ -27,6 +29,10 @@ PKG_CONFIG ?= pkg-config
 TEXT_DOMAIN := pam_kratos
 LANGUAGES := $(patsubst po/%.po,%,$(wildcard po/*.po))
 CATALOGUES := $(patsubst %,$(BUILD)/po/%.mo,$(LANGUAGES))
+
+# Manual pages, each into the folder of its section.
+PAGES := $(notdir $(wildcard doc/*.[58]))
+page_dir = $(mandir)/man$(subst .,,$(suffix $(1)))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
 HARDENING := -fstack-protector-strong -fvisibility=hidden -D_FORTIFY_SOURCE=2
@@ -101,6 +107,8 @@ install: all
 		install -D -m 0644 $(BUILD)/po/$$language.mo \
 			$(DESTDIR)$(localedir)/$$language/LC_MESSAGES/$(TEXT_DOMAIN).mo || exit 1; \
 	done
+	$(foreach p,$(PAGES),install -D -m 0644 doc/$(p) $(DESTDIR)$(call page_dir,$(p))/$(p) &&) true
+	install -D -m 0644 etc/bash-completion/kratosd $(DESTDIR)$(completiondir)/kratosd
 	install -d -m 0755 $(DESTDIR)$(sysconfdir)/kratosd/kratosd.conf.d
 	@# What the administrator wrote stays.
 	for file in kratosd.conf local-users; do \
@@ -114,6 +122,8 @@ uninstall:
 		$(DESTDIR)$(privlibdir)/client.so $(DESTDIR)$(unitdir)/kratosd.service \
 		$(DESTDIR)$(libdir)/sysusers.d/kratosd.conf \
 		$(DESTDIR)$(prefix)/share/dbus-1/system.d/org.kratosd1.conf \
+		$(DESTDIR)$(completiondir)/kratosd \
+		$(foreach p,$(PAGES),$(DESTDIR)$(call page_dir,$(p))/$(p)) \
 		$(foreach l,$(LANGUAGES),$(DESTDIR)$(localedir)/$(l)/LC_MESSAGES/$(TEXT_DOMAIN).mo)
 
 test:
