@@ -526,11 +526,14 @@ void log_message(int level, const char *format, ...)
         va_end(ap);
 }
 
-/* Nobody waits for a refusal's second. */
+/* Nobody waits for a refusal's second. As sd-event's own it counts from when the loop's round
+ * began, which was long ago where the process has stood still since. */
 int sd_event_source_set_time_relative(sd_event_source *source, uint64_t usec)
 {
-        uint64_t now = (uint64_t)boottime_usec();
-        bool waits = usec > 5 * USEC_PER_SEC && !hurry;
+        uint64_t now = (uint64_t)boottime_usec(), round = 0;
+        bool waits;
 
-        return sd_event_source_set_time(source, waits ? now + usec : now);
+        require(sd_event_now(event, CLOCK_BOOTTIME, &round) >= 0);
+        waits = round + usec > now + 5 * USEC_PER_SEC && !hurry;
+        return sd_event_source_set_time(source, waits ? round + usec : now);
 }

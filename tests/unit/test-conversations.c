@@ -22,7 +22,16 @@ _Static_assert(sizeof(login) < STATE_MAX, "a login in flight is small");
 static sealer *key;
 static sessions *open_sessions;
 static logins *all;
-static unsigned asked;
+static unsigned asked, refused;
+static uint64_t stood_still; /* since the loop's round began, microseconds */
+
+int sd_event_now(sd_event *e, clockid_t clock, uint64_t *ret)
+{
+        (void)e;
+        assert_int_equal(clock, CLOCK_BOOTTIME);
+        *ret = (uint64_t)boottime_usec() - stood_still;
+        return 0;
+}
 
 /* Kratos says yes to everything, and sends a code. */
 static void be_kind(void)
@@ -135,11 +144,40 @@ static void test_in_flight(void **state)
         assert_true(mallinfo2().uordblks - before < (size_t)IN_FLIGHT * STATE_MAX);
 }
 
+static void on_refusal(const login_result *result, void *userdata)
+{
+        (void)userdata;
+        assert_int_equal(result->verdict, VERDICT_BAD_CREDENTIALS);
+        refused++;
+}
+
+/* The stand-in for the loop's clock lets nobody wait who would not, however long ago the loop's
+ * round began. */
+static void test_after_a_standstill(void **state)
+{
+        login_context context = { .service = "sshd" };
+        login_caller root = { .is_program = true };
+        _cleanup_secret_ secret *nothing = NULL;
+        char id[ID_LENGTH + 1];
+        login_prompt prompt;
+
+        (void)state;
+        assert_int_equal(secret_new(1, &nothing), 0);
+        assert_int_equal(login_begin(all, root, "alice", &context, id, &prompt), 0);
+        stood_still = 20 * USEC_PER_SEC;
+        refused = 0;
+        assert_int_equal(login_answer(all, root, id, nothing, on_refusal, NULL), 0);
+        run_loop();
+        stood_still = 0;
+        assert_int_equal(refused, 1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_ten_thousand_abandoned, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_in_flight, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_after_a_standstill, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
