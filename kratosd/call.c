@@ -118,6 +118,64 @@ static void note_state(kratos_call *call, const http_answer *answer, int outcome
                 state->quiet_until[call->server] = state->held_back = 0;
 }
 
+/* An answer that nobody gives in Kratos's place, about whoever asked. What is said of a flow alone
+ * needs no password to be looked at. */
+static bool is_judgement(int outcome)
+{
+        switch (outcome) {
+        case KRATOS_OK:
+        case KRATOS_BAD_CREDENTIALS:
+        case KRATOS_INACTIVE:
+        case KRATOS_CODE_SENT:
+        case KRATOS_WRONG_CODE:
+        case KRATOS_NO_FACTOR:
+        case KRATOS_NO_SESSION:
+        case KRATOS_FORBIDDEN:
+        case KRATOS_NOT_SURE_ENOUGH:
+        case KRATOS_DENIED:
+                return true;
+        }
+        return false;
+}
+
+static void note_judgement(judgements *j, const char *nonce)
+{
+        if (strcmp(j->nonce, nonce) != 0) {
+                j->others = j->last;
+                snprintf(j->nonce, sizeof(j->nonce), "%s", nonce);
+        }
+        j->last = now_usec();
+}
+
+void call_note_answer(kratos_call *call, int outcome)
+{
+        bool judgement = is_judgement(outcome);
+
+        if (!judgement && outcome != KRATOS_NOT_TAKEN && outcome != KRATOS_FLOW_GONE &&
+                outcome != KRATOS_NOT_FOUND)
+                return;
+        call->kratos->answered = now_usec();
+        if (judgement && strcmp(call->method, "POST") == 0)
+                note_judgement(&call->kratos->judged, call->nonce);
+}
+
+static bool is_within(uint64_t when, uint64_t usec)
+{
+        return when > 0 && now_usec() - when < usec;
+}
+
+bool kratos_has_judged(const kratos *k, const char *nonce, uint64_t usec)
+{
+        const judgements *j = &k->judged;
+
+        return is_within(strcmp(j->nonce, nonce) == 0 ? j->others : j->last, usec);
+}
+
+bool kratos_has_answered(const kratos *k, uint64_t usec)
+{
+        return is_within(k->answered, usec);
+}
+
 static void on_answer(const http_answer *answer, void *userdata)
 {
         _cleanup_call_ kratos_call *call = userdata;

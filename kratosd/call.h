@@ -24,6 +24,13 @@ typedef struct server_state {
         bool unreachable;                  /* all of them, when last asked; said once */
 } server_state;
 
+/* When Kratos last judged a password or a code, in which login, and when in any other one. */
+typedef struct judgements {
+        char nonce[ID_LENGTH + 1];
+        uint64_t last;   /* CLOCK_MONOTONIC, or 0 */
+        uint64_t others; /* likewise */
+} judgements;
+
 struct kratos {
         http *http;
         config *config;
@@ -31,6 +38,9 @@ struct kratos {
         server_state public;
         server_state admin;
         bool lists_devices; /* seen since the configuration was read: from then on it is demanded */
+        uint64_t answered;  /* when it last answered a login in its own words; CLOCK_MONOTONIC, or 0
+                             */
+        judgements judged;
 };
 
 struct kratos_call {
@@ -96,6 +106,9 @@ int call_attempt(kratos_call *call);
 
 DEFINE_CLEANUP(kratos_call *, kratos_cancel);
 #define _cleanup_call_ _cleanup_(kratos_cancelp)
+
+/* Notes what a login's call has come to. */
+void call_note_answer(kratos_call *call, int outcome);
 
 /* The end of a call for a flow that holds nothing but its id. */
 bool call_finish_flow(kratos_call *call, int outcome, const http_answer *answer);

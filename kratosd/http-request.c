@@ -12,6 +12,9 @@
 #define HEADERS_MAX ((size_t)64 * 1024)
 /* libcurl's threads that ask for an address, those included for which nobody waits any more. */
 #define RESOLVERS_MAX 64
+/* A server that had a request for less than this part of TimeoutSec= had no fair time for it: what
+ * is begun late is begun with an eighth of its own time (http.c), or little more. */
+#define FAIR_PART 4
 
 /* CURLOPT_WRITEFUNCTION: a body over the limit ends the transfer. */
 static size_t take_body(char *bytes, size_t one, size_t size, void *userdata)
@@ -206,6 +209,7 @@ int http_request_new(const http_ask *ask, http_request **ret)
         request->socket = CURL_SOCKET_BAD;
         request->lane = ask->lane;
         request->fresh = ask->fresh;
+        request->fair = ask->config->timeout_usec / FAIR_PART;
         request->check_peer = ask->server->socket;
         request->server_uid = ask->config->server_uid;
         request->once = strcmp(ask->method, "POST") == 0;
@@ -255,7 +259,13 @@ static enum http_result result_of(const http_request *request, CURLcode code, lo
         return sent > 0 ? HTTP_BROKEN : HTTP_NOT_SENT;
 }
 
-http_answer http_request_answer(const http_request *request, CURLcode code)
+static bool was_hurried(const http_request *request, CURLcode code, uint64_t now)
+{
+        return code == CURLE_OPERATION_TIMEDOUT &&
+               (!request->begun || now - request->place.begun < request->fair);
+}
+
+http_answer http_request_answer(const http_request *request, CURLcode code, uint64_t now)
 {
         http_answer answer = { .body = request->response };
         long status = 0, sent = 0;
@@ -263,6 +273,7 @@ http_answer http_request_answer(const http_request *request, CURLcode code)
         curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &sent);
         answer.result = result_of(request, code, sent);
+        answer.hurried = was_hurried(request, code, now);
         answer.status = (unsigned)status;
         answer.retry_after_sec = status == 429 ? retry_after(request->easy) : 0;
         answer.error = request->error[0] ? request->error : curl_easy_strerror(code);

@@ -17,6 +17,7 @@ struct http_request {
         lane_place place;
         uint64_t deadline; /* CLOCK_MONOTONIC, microseconds */
         uint64_t latest;   /* not begun after it, likewise */
+        uint64_t fair;     /* under way for less says little of the server, microseconds */
         bool fresh;        /* wants a connection of its own */
         bool begun;        /* libcurl has it, or had it */
         CURL *easy;
@@ -45,8 +46,8 @@ void http_request_set_timeout(http_request *request, uint64_t usec);
 /* Gives it a connection of its own. */
 void http_request_isolate(http_request *request);
 
-/* What became of a finished one; its texts live as long as it does. */
-http_answer http_request_answer(const http_request *request, CURLcode code);
+/* What became of one that has finished now (CLOCK_MONOTONIC); its texts live as long as it does. */
+http_answer http_request_answer(const http_request *request, CURLcode code, uint64_t now);
 
 DEFINE_CLEANUP(http_request *, http_cancel);
 #define _cleanup_request_ _cleanup_(http_cancelp)

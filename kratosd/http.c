@@ -62,7 +62,7 @@ static void withdraw(http_request *request)
 
 static void finish(http_request *request, CURLcode code)
 {
-        http_answer answer = http_request_answer(request, code);
+        http_answer answer = http_request_answer(request, code, now_usec());
 
         withdraw(request);
         request->done(&answer, request->userdata);

@@ -65,6 +65,7 @@ typedef struct http_answer {
         const secret *body;       /* lives until the callback returns; never NULL */
         unsigned retry_after_sec; /* what a 429 asks for, 1 if it does not say */
         const char *error; /* a sentence for the log, where the result is not HTTP_ANSWERED */
+        bool hurried;      /* its time was over when it had hardly been under way */
 } http_answer;
 
 typedef void (*http_done)(const http_answer *answer, void *userdata);

@@ -28,6 +28,7 @@ bool call_finish_flow(kratos_call *call, int outcome, const http_answer *answer)
 
         if (outcome == KRATOS_OK)
                 outcome = answer_flow(secret_data(answer->body), secret_size(answer->body), &flow);
+        call_note_answer(call, outcome);
         call->then.flow(outcome, &flow, call->userdata);
         return true;
 }
@@ -78,7 +79,10 @@ static bool finish_login(kratos_call *call, int outcome, const http_answer *answ
         _cleanup_(kratos_login_done) kratos_login login = { 0 };
         char sentence[PROMPT_TEXT_MAX + 1] = "";
         kratos_login_reply reply = {
-                .login = &login, .sentence = sentence, .stale = answer->result == HTTP_STALE
+                .login = &login,
+                .sentence = sentence,
+                .stale = answer->result == HTTP_STALE,
+                .hurried = answer->hurried,
         };
 
         if (outcome == KRATOS_OK)
@@ -90,6 +94,7 @@ static bool finish_login(kratos_call *call, int outcome, const http_answer *answ
                 http_forget_connections(call->kratos->http);
         if (outcome == KRATOS_DENIED)
                 answer_sentence(secret_data(answer->body), secret_size(answer->body), sentence);
+        call_note_answer(call, outcome);
         reply.outcome = outcome;
         call->then.login(&reply, call->userdata);
         return true;
@@ -113,6 +118,7 @@ static bool finish_second(kratos_call *call, int outcome, const http_answer *ans
         if (outcome == KRATOS_OK)
                 outcome =
                         answer_offer(secret_data(answer->body), secret_size(answer->body), &offer);
+        call_note_answer(call, outcome);
         call->then.offer(outcome, &offer, call->userdata);
         return true;
 }

@@ -40,6 +40,7 @@ static bool finish_change(kratos_call *call, int outcome, const http_answer *ans
                 outcome = answer_changed(secret_data(answer->body), secret_size(answer->body));
         if (outcome == KRATOS_DENIED)
                 answer_objections(secret_data(answer->body), secret_size(answer->body), sentence);
+        call_note_answer(call, outcome);
         call->then.change(outcome, sentence, call->userdata);
         return true;
 }

@@ -45,6 +45,8 @@ void kratos_set_config(kratos *k, config *c)
         k->config = config_ref(c);
         k->public = k->admin = (server_state){ 0 };
         k->lists_devices = false;
+        k->judged = (judgements){ 0 };
+        k->answered = 0;
         credentials_forget(k->credentials);
         (void)credentials_refresh(k->credentials, c);
         http_forget_connections(k->http);

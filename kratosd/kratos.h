@@ -27,6 +27,14 @@ void kratos_set_config(kratos *k, config *c);
 config *kratos_config(kratos *k);
 bool kratos_has_admin(const kratos *k);
 
+/* Whether Kratos has said in the last so many microseconds what somebody's password or code, or new
+ * password, is worth, in another login than that of a nonce. Nobody's word in its place counts. */
+bool kratos_has_judged(const kratos *k, const char *nonce, uint64_t usec);
+
+/* Likewise any answer of its own to a login. One that is about a flow alone comes also from a
+ * Kratos that cannot judge, for what it hashes passwords with may hang. */
+bool kratos_has_answered(const kratos *k, uint64_t usec);
+
 /* Ends a call without its callback. Returns NULL. */
 kratos_call *kratos_cancel(kratos_call *call);
 
@@ -79,6 +87,7 @@ typedef struct kratos_login_reply {
         kratos_login *login;
         bool is_ours;
         bool stale;
+        bool hurried;         /* Kratos had hardly any time for it, or none: it waited here */
         const char *sentence; /* for a person whom Kratos refuses, or "" */
 } kratos_login_reply;
 typedef void (*kratos_login_done_handler)(const kratos_login_reply *reply, void *userdata);

@@ -27,8 +27,10 @@ typedef struct password_change {
         session_row row;
         secret *token;
         secret *password;
-        int64_t deadline; /* CLOCK_BOOTTIME */
-        bool again;       /* in another flow already */
+        int64_t asked; /* CLOCK_BOOTTIME */
+        int64_t deadline;
+        bool again;  /* in another flow already */
+        bool posted; /* or it waits for a flow */
         kratos_call *call;
         login_done done;
         void *userdata;
@@ -78,7 +80,7 @@ void login_open_settings(login *l, const kratos_login *session)
         if (r > 0)
                 return login_refuse(l, r, reason);
         if (left <= 0)
-                return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-timeout");
+                return login_refuse_late(l);
         login_settle(l, VERDICT_MORE);
         l->accepted = true;
         l->state = LOGIN_FETCHING;
@@ -115,8 +117,24 @@ static void finish(password_change *c, int verdict, const char *reason, const ch
         done(&result, userdata);
 }
 
-/* What an outcome says of a password that may have been sent: where it was not taken for certain,
- * it is unchanged. */
+/* Whether the password was not taken for certain. */
+static bool is_unchanged(const password_change *c, int outcome)
+{
+        return !c->posted || outcome == KRATOS_RATE_LIMITED || outcome == KRATOS_NOT_ASKED ||
+               outcome == KRATOS_UNREACHABLE || outcome == KRATOS_FLOW_GONE ||
+               outcome == KRATOS_NOT_FOUND || outcome == KRATOS_NO_SUCH_PATH;
+}
+
+static void give_up(password_change *c, int outcome)
+{
+        const char *reason, *sentence = UNKNOWN_SENTENCE;
+        int verdict = login_outcome_verdict(c->owner, c->row.id, c->asked, true, outcome, &reason);
+
+        if (is_unchanged(c, outcome))
+                sentence = verdict == VERDICT_THROTTLED ? BUSY_SENTENCE : AWAY_SENTENCE;
+        finish(c, verdict, reason, sentence);
+}
+
 static void conclude(password_change *c, int outcome)
 {
         switch (outcome) {
@@ -125,27 +143,15 @@ static void conclude(password_change *c, int outcome)
                 return finish(c, VERDICT_NOT_ALLOWED, "session-too-old", OLD_SENTENCE);
         case KRATOS_FORBIDDEN:
                 return finish(c, VERDICT_NOT_ALLOWED, "not-allowed", FORBIDDEN_SENTENCE);
-        case KRATOS_RATE_LIMITED:
-        case KRATOS_NOT_ASKED:
-                return finish(c, VERDICT_THROTTLED, kratos_outcome_reason(outcome), BUSY_SENTENCE);
-        case KRATOS_UNREACHABLE:
-        case KRATOS_FLOW_GONE:
-        case KRATOS_NOT_FOUND:
-        case KRATOS_NO_SUCH_PATH:
-                return finish(
-                        c, VERDICT_UNAVAILABLE, kratos_outcome_reason(outcome), AWAY_SENTENCE);
         }
-        finish(c, VERDICT_UNAVAILABLE, kratos_outcome_reason(outcome), UNKNOWN_SENTENCE);
+        give_up(c, outcome);
 }
 
 /* Nothing was sent yet. */
-static void give_up(password_change *c, int error)
+static void give_up_start(password_change *c, int error)
 {
-        bool busy = error == -EBUSY;
-
-        finish(c, busy ? VERDICT_THROTTLED : VERDICT_UNAVAILABLE,
-                busy ? "kratos-rate-limited" : "kratos-unreachable",
-                busy ? BUSY_SENTENCE : AWAY_SENTENCE);
+        c->posted = false;
+        give_up(c, error == -EBUSY ? KRATOS_RATE_LIMITED : KRATOS_UNREACHABLE);
 }
 
 static uint64_t time_left(const password_change *c)
@@ -178,6 +184,7 @@ static void on_posted(int outcome, const char *sentence, void *userdata)
                         *sentence ? sentence : REFUSED_SENTENCE);
         if ((outcome == KRATOS_FLOW_GONE || outcome == KRATOS_NOT_FOUND) && !c->again) {
                 c->again = true;
+                c->posted = false;
                 return fetch_flow(c);
         }
         conclude(c, outcome);
@@ -189,16 +196,13 @@ static void on_flow(int outcome, const kratos_flow *flow, void *userdata)
         int r;
 
         c->call = NULL;
-        if (outcome == KRATOS_NO_ANSWER || outcome == KRATOS_FAULT ||
-                outcome == KRATOS_BAD_ANSWER || outcome == KRATOS_REFUSED || outcome < 0)
-                return finish(
-                        c, VERDICT_UNAVAILABLE, kratos_outcome_reason(outcome), AWAY_SENTENCE);
         if (outcome != KRATOS_OK)
                 return conclude(c, outcome);
+        c->posted = true;
         r = kratos_change_password(c->owner->kratos, flow, c->token, c->password, time_left(c),
                 on_posted, c, &c->call);
         if (r < 0)
-                give_up(c, r);
+                give_up_start(c, r);
 }
 
 static void fetch_flow(password_change *c)
@@ -207,7 +211,7 @@ static void fetch_flow(password_change *c)
                 c->owner->kratos, c->token, time_left(c), on_flow, c, &c->call);
 
         if (r < 0)
-                give_up(c, r);
+                give_up_start(c, r);
 }
 
 static bool is_under_way(const logins *all, const char *session, unsigned *ret_count)
@@ -241,7 +245,8 @@ static int change_new(logins *all, const session_row *row, const secret *passwor
                 return -ENOMEM;
         c->owner = all;
         c->row = *row;
-        c->deadline = boottime_usec() + (int64_t)budget;
+        c->asked = boottime_usec();
+        c->deadline = c->asked + (int64_t)budget;
         c->done = done;
         c->userdata = userdata;
         LIST_INSERT_HEAD(&all->changes, c, changes);

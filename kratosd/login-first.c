@@ -140,7 +140,7 @@ static void lose(login *l, const kratos_login_reply *reply)
                 (void)try_again(l);
                 return;
         }
-        login_refuse(l, VERDICT_UNAVAILABLE, kratos_outcome_reason(reply->outcome));
+        login_refuse_outcome(l, reply->outcome);
 }
 
 /* A code was sent, or the person cannot get one, which is not told: then every code is wrong. */
@@ -204,6 +204,7 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         bool by_code = l->method != KRATOS_PASSWORD;
 
         l->post = NULL;
+        l->hurried = reply->hurried;
         switch (reply->outcome) {
         case KRATOS_OK:
                 return judge(l, reply);
@@ -251,7 +252,7 @@ static void post(login *l)
         int r;
 
         if (login_time_left(l) <= 0)
-                return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-timeout");
+                return login_refuse_late(l);
         if (l->nobody)
                 return ask_only(l);
         r = login_store_row(l);

@@ -165,7 +165,7 @@ static void fetch_offer(login *l)
         int r;
 
         if (left <= 0)
-                return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-timeout");
+                return login_refuse_late(l);
         if (!login_may_offer(l, &wait))
                 return login_refuse_for_now(l, "mail-limit", MAIL_SENTENCE, wait);
         r = unseal(l->owner->sealer, l->row.token, l->row.token_size, &token);
@@ -314,6 +314,7 @@ static void on_posted(const kratos_login_reply *reply, void *userdata)
         login *l = userdata;
 
         l->post = NULL;
+        l->hurried = reply->hurried;
         release_code(l, reply->outcome);
         switch (reply->outcome) {
         case KRATOS_OK:
@@ -364,7 +365,7 @@ void login_go_on_second(login *l)
         int r;
 
         if (login_time_left(l) <= 0)
-                return login_refuse(l, VERDICT_UNAVAILABLE, "kratos-timeout");
+                return login_refuse_late(l);
         if (!login_admit(l))
                 return;
         if (!claim_code(l)) {

@@ -230,6 +230,7 @@ int login_submit(login *l, const kratos_flow *flow, kratos_login_done_handler do
                 r = login_renewed_token(l, &token);
         if (r < 0 && r != -ESRCH)
                 return r;
+        l->hurried = false;
         submission = (kratos_submission){
                 .flow = flow,
                 .method = l->method,

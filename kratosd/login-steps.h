@@ -92,8 +92,9 @@ typedef struct login {
         bool accepted; /* the session's identity is the one that the name belongs to */
         bool has_flow;
         bool flow_used; /* it belongs to this login alone */
-        bool again;  /* begun anew once already, after a flow that was gone or a dead connection */
-        bool posted; /* once at least: guesses are slow, however they end */
+        bool again;   /* begun anew once already, after a flow that was gone or a dead connection */
+        bool posted;  /* once at least: guesses are slow, however they end */
+        bool hurried; /* Kratos had hardly any time for what was posted last */
         bool cancelled;        /* whatever Kratos says */
         bool nobody;           /* the name is nobody's: nothing is posted of it */
         bool adopted;          /* the fetch: another login has begun it */
@@ -299,8 +300,17 @@ void login_refuse_saying(login *l, int verdict, const char *reason, const char *
  */
 void login_refuse_for_now(login *l, const char *reason, const char *sentence, uint64_t wait_usec);
 
+/* What it is to a login with a nonce, or a change of password, that has waited since a time of
+ * CLOCK_BOOTTIME, that Kratos says nothing about the person; and why. judges: Kratos had a fair
+ * time to judge, or has judged this one before. */
+int login_outcome_verdict(const logins *all, const char *nonce, int64_t since, bool judges,
+        int outcome, const char **ret_reason);
+
 /* Because Kratos says nothing about the person. */
 void login_refuse_outcome(login *l, int outcome);
+
+/* Because the time for its answer is over. */
+void login_refuse_late(login *l);
 
 /* Because a request to Kratos could not be begun (-errno). */
 void login_refuse_start(login *l, int error);

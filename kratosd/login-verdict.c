@@ -75,21 +75,74 @@ void login_refuse_for_now(login *l, const char *reason, const char *sentence, ui
         login_refuse_saying(l, VERDICT_THROTTLED, reason, words);
 }
 
-/* That Kratos wants to be left alone, or that too many wait here to ask it, is final: a stranger
- * can bring that about by guessing, and must not open a fallback by it. */
+/* What a Kratos does that is away, and one that has more to do than it can. */
+static bool is_silence(int outcome)
+{
+        return outcome == KRATOS_NO_ANSWER || outcome == KRATOS_UNREACHABLE ||
+               outcome == KRATOS_FAULT || outcome == KRATOS_NOT_ASKED;
+}
+
+/* Away is a Kratos that judges nobody else: not since this one waits, and not in the last
+ * TimeoutSec=, the time that it has for anybody. So one that goes away is taken for that within the
+ * time that a login may take anyhow. That it gives flows shows nothing where a password or a code
+ * was with it; it does where none came so far, or only when its time was nearly over. */
+static bool is_there(const logins *all, const char *nonce, int64_t since, bool judges)
+{
+        uint64_t budget = kratos_config(all->kratos)->timeout_usec;
+        uint64_t waited = (uint64_t)(boottime_usec() - since);
+
+        return kratos_has_judged(all->kratos, nonce, waited > budget ? waited : budget) ||
+               (!judges && kratos_has_answered(all->kratos, waited));
+}
+
+/* That Kratos wants to be left alone, or has no time, is final: a stranger can bring that about by
+ * guessing, and must not open a fallback by it. (rule 36) */
+int login_outcome_verdict(const logins *all, const char *nonce, int64_t since, bool judges,
+        int outcome, const char **ret_reason)
+{
+        bool asked = outcome != KRATOS_NOT_ASKED;
+        bool there = is_silence(outcome) && is_there(all, nonce, since, judges && asked);
+
+        if (there && outcome != KRATOS_FAULT)
+                *ret_reason = kratos_outcome_reason(KRATOS_NOT_ASKED);
+        else if (!asked)
+                *ret_reason = kratos_outcome_reason(KRATOS_NO_ANSWER);
+        else
+                *ret_reason = kratos_outcome_reason(outcome);
+        return there || outcome == KRATOS_RATE_LIMITED ? VERDICT_THROTTLED : VERDICT_UNAVAILABLE;
+}
+
+static void refuse_outcome(login *l, bool judges, int outcome)
+{
+        const char *reason;
+        int verdict =
+                login_outcome_verdict(l->owner, l->row.id, l->answered, judges, outcome, &reason);
+
+        login_refuse(l, verdict, reason);
+}
+
 void login_refuse_outcome(login *l, int outcome)
 {
-        bool busy = outcome == KRATOS_RATE_LIMITED || outcome == KRATOS_NOT_ASKED;
-        int verdict = busy ? VERDICT_THROTTLED : VERDICT_UNAVAILABLE;
+        bool judges = l->state == LOGIN_POSTING ? !l->hurried : l->live;
 
-        login_refuse(l, verdict, kratos_outcome_reason(outcome));
+        refuse_outcome(l, judges, outcome);
+}
+
+/* It may have gone by while others were tried, who must not open a fallback by that either. */
+void login_refuse_late(login *l)
+{
+        if (l->state == LOGIN_QUEUED)
+                return login_refuse(l, VERDICT_THROTTLED, "throttled");
+        refuse_outcome(l, l->live, KRATOS_NO_ANSWER);
 }
 
 void login_refuse_start(login *l, int error)
 {
         if (error == -EBUSY)
                 login_refuse_outcome(l, KRATOS_RATE_LIMITED);
-        else if (error == -EPERM || error == -ETIME || error == -ENOENT)
+        else if (error == -ETIME)
+                login_refuse_late(l);
+        else if (error == -EPERM || error == -ENOENT)
                 login_refuse(l, VERDICT_UNAVAILABLE, "kratos-unreachable");
         else
                 login_refuse(l, error, "internal-fault");

@@ -4,7 +4,6 @@ import re
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,6 @@ from world.kratos import Identity, Kratos
 from world.paths import STATE
 from world.processes import wait_until
 
-SOURCE = Path(__file__).with_name("burst.c")
-PROGRAM = Path("/run/world/burst")
 SERVICE = "burst"
 RIGHT, WRONG = 64, 16
 NAMES = [f"person{number:02}" for number in range(RIGHT + WRONG)]
@@ -26,16 +23,12 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def burst() -> str:
-    subprocess.run(
-        ["cc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-o", PROGRAM, SOURCE, "-lpam"],
-        check=True,
-    )
+def burst(burst_program: str) -> str:
     with open("/etc/passwd", "a") as passwd:
         for uid, name in enumerate(NAMES, 3000):
             passwd.write(f"{name}:x:{uid}:{uid}::/:/bin/sh\n")
     pam.pam_service(SERVICE, pam.ONLY_US)
-    return str(PROGRAM)
+    return burst_program
 
 
 @pytest.fixture

@@ -73,12 +73,28 @@ static struct {
         typed code;
 } used[FACTS_MAX];
 static unsigned n_facts, n_used;
+static bool answered, judged;
 
 config kratos_configuration = { .identifier = (char[]){ "%u" },
         .public = { .count = 1 },
         .timeout_usec = 10 * USEC_PER_SEC,
         .open_timeout_usec = 300 * USEC_PER_SEC,
         .require_aal = REQUIRE_AAL1 };
+
+bool kratos_has_judged(const kratos *k, const char *nonce, uint64_t usec)
+{
+        (void)k;
+        require(id_is_valid(nonce));
+        require(usec >= kratos_configuration.timeout_usec);
+        return judged;
+}
+
+bool kratos_has_answered(const kratos *k, uint64_t usec)
+{
+        (void)k;
+        (void)usec;
+        return answered;
+}
 
 config *kratos_config(kratos *k)
 {
@@ -91,6 +107,7 @@ void kratos_forget(void)
         memset(all, 0, sizeof(all));
         memset(used, 0, sizeof(used));
         n_facts = n_used = 0;
+        answered = judged = false;
 }
 
 static void session_of(const char *nonce, char ret[static UUID_LENGTH + 1])
@@ -217,6 +234,7 @@ static void answer_submission(const kratos_call *c)
                 .login = &login,
                 .is_ours = !(c->flags & NOT_OURS),
                 .stale = c->flags & STALE,
+                .hurried = c->outcome == KRATOS_NOT_ASKED,
                 .sentence = c->flags & STALE ? "For a reason." : "" };
 
         if (c->outcome == KRATOS_OK || (c->outcome == KRATOS_BAD_ANSWER && c->flags & HAS_TOKEN)) {
@@ -254,6 +272,8 @@ static int on_turn(sd_event_source *source, void *userdata)
         kratos_call *c = userdata;
 
         (void)source;
+        answered |= c->outcome == KRATOS_OK;
+        judged |= c->outcome == KRATOS_OK && (c->login || c->change);
         if (c->flow)
                 c->flow(c->outcome, &flow, c->userdata);
         else if (c->offer)

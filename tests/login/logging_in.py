@@ -21,6 +21,7 @@ DENIED = "Permission denied"
 EXPIRED = "User account has expired"
 UNKNOWN = "User not known to the underlying authentication module"
 UNAVAILABLE = "Authentication service cannot retrieve authentication info"
+THROTTLED = "Have exhausted maximum number of retries for service"
 
 AUTHENTICATE = ["authenticate"]
 WHOLE = ["authenticate", "acct_mgmt", "open_session", "close_session"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from calling import Caller, refusal, slow_refusal, start
 from faultserver import FaultServer, faults
-from logging_in import AUTHENTICATE, GRANTED, UNAVAILABLE, login, nothing_left
+from logging_in import AUTHENTICATE, GRANTED, THROTTLED, UNAVAILABLE, login, nothing_left
 
 from world.daemon import Daemon
 from world.journal import Entry, Journal
@@ -211,7 +211,7 @@ class TestWithoutKratos:
         nothing_left(kratos)
 
         kratos.stop()
-        assert login("alice", "secret", AUTHENTICATE) == UNAVAILABLE
+        assert login("alice", "secret", AUTHENTICATE) == THROTTLED  # it has judged her just before
         wait_until(lambda: self.said(journal, "cannot be reached") == 2, "it has said so")
 
     @staticmethod
@@ -302,7 +302,7 @@ class TestJournal:
         attempts = [root.login("alice", alice.password) for _ in range(2)]
         assert slow_refusal(root.login, "alice", "a wrong canary") == "BadCredentials"
         proxy.set("login", faults.html(500), times=1)
-        assert refusal(root.login, "alice", "a lost canary") == "Unavailable"
+        assert refusal(root.login, "alice", "a lost canary") == "Throttled"
         caller("alice").login("alice", alice.password)
         root.close(root.open("alice", attempts[0]))
         root.cancel(attempts[1])

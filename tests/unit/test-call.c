@@ -68,14 +68,20 @@ static config configuration;
 static kratos *asker;
 static int ended; /* the outcome, or -1 */
 
-static void end_request(enum http_result result, unsigned status)
+static void end_request_saying(enum http_result result, unsigned status, const char *text)
 {
         _cleanup_secret_ secret *body = NULL;
         http_answer answer = { .result = result, .status = status, .error = "so it ended" };
 
-        assert_int_equal(secret_new(16, &body), 0);
+        assert_int_equal(secret_new(256, &body), 0);
+        assert_int_equal(secret_append_string(body, text), 0);
         answer.body = body;
         asked.done(&answer, asked.userdata);
+}
+
+static void end_request(enum http_result result, unsigned status)
+{
+        end_request_saying(result, status, "");
 }
 
 static void on_identity(int outcome, const kratos_identity *identity, void *userdata)
@@ -93,6 +99,50 @@ static void get_identity(bool urgent)
         assert_int_equal(kratos_admin_get_identity(
                                  asker, UUID, urgent, USEC_PER_SEC, on_identity, NULL, &call),
                 0);
+}
+
+static void on_login(const kratos_login_reply *reply, void *userdata)
+{
+        (void)userdata;
+        ended = reply->outcome;
+}
+
+/* A password is posted, and answered with a status and a body. */
+static int post(const char *nonce, unsigned status, const char *text)
+{
+        static const kratos_flow flow = { .id = UUID };
+        _cleanup_secret_ secret *password = NULL;
+        kratos_submission s = { .flow = &flow,
+                .method = KRATOS_PASSWORD,
+                .identifier = "alice",
+                .nonce = nonce,
+                .service = "sshd",
+                .tty = "",
+                .deadline_usec = USEC_PER_SEC };
+        kratos_call *call;
+
+        assert_int_equal(secret_new(8, &password), 0);
+        assert_int_equal(secret_append_string(password, "guess"), 0);
+        s.answer = password;
+        assert_int_equal(kratos_submit(asker, &s, on_login, NULL, &call), 0);
+        end_request_saying(status ? HTTP_ANSWERED : HTTP_BROKEN, status, text);
+        return ended;
+}
+
+static void on_flow(int outcome, const kratos_flow *flow, void *userdata)
+{
+        (void)flow;
+        (void)userdata;
+        ended = outcome;
+}
+
+static int get_flow(unsigned status, const char *text)
+{
+        kratos_call *call;
+
+        assert_int_equal(kratos_begin_login(asker, true, USEC_PER_SEC, on_flow, NULL, &call), 0);
+        end_request_saying(HTTP_ANSWERED, status, text);
+        return ended;
 }
 
 static int make_asker(void **state)
@@ -171,6 +221,54 @@ static void test_rule_18_too_busy_to_ask(void **state)
         assert_true(asker->admin.down_until[0] > 0);
 }
 
+#define ONE "0123456789abcdef0123456789abcdef"
+#define OTHER "fedcba9876543210fedcba9876543210"
+#define WRONG_PASSWORD "{\"ui\":{\"messages\":[{\"id\":4000006}]}}"
+
+/* Only Kratos's own word on a password shows that it judges, and only to others. */
+static void test_rule_36_who_was_judged(void **state)
+{
+        static const struct {
+                unsigned status;
+                const char *text;
+                int outcome;
+        } nothing[] = { { 0, "", KRATOS_NO_ANSWER }, { 200, "<html>", KRATOS_BAD_ANSWER },
+                { 303, "", KRATOS_REFUSED }, { 400, "<html>", KRATOS_REFUSED },
+                { 403, "<html>", KRATOS_REFUSED }, { 404, "", KRATOS_NO_SUCH_PATH },
+                { 410, "", KRATOS_FLOW_GONE }, { 429, "", KRATOS_RATE_LIMITED },
+                { 500, "", KRATOS_FAULT }, { 503, WRONG_PASSWORD, KRATOS_FAULT } };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++)
+                assert_int_equal(post(ONE, nothing[i].status, nothing[i].text), nothing[i].outcome);
+        assert_int_equal(get_flow(200, "{\"id\":\"" UUID "\"}"), KRATOS_OK);
+        get_identity(true);
+        end_request_saying(HTTP_ANSWERED, 404, "{\"error\":{\"code\":404}}");
+        assert_false(kratos_has_judged(asker, OTHER, UINT64_MAX));
+
+        assert_int_equal(post(ONE, 400, WRONG_PASSWORD), KRATOS_BAD_CREDENTIALS);
+        assert_int_equal(post(ONE, 400, WRONG_PASSWORD), KRATOS_BAD_CREDENTIALS);
+        assert_true(kratos_has_judged(asker, OTHER, USEC_PER_SEC));
+        assert_false(kratos_has_judged(asker, ONE, UINT64_MAX));
+        assert_false(kratos_has_judged(asker, OTHER, 0));
+        assert_int_equal(post(OTHER, 400, WRONG_PASSWORD), KRATOS_BAD_CREDENTIALS);
+        assert_true(kratos_has_judged(asker, ONE, USEC_PER_SEC));
+        assert_true(kratos_has_judged(asker, OTHER, USEC_PER_SEC));
+        kratos_set_config(asker, config_ref(&configuration));
+        assert_false(kratos_has_judged(asker, ONE, UINT64_MAX));
+}
+
+/* A flow shows that something answers, if it is one. */
+static void test_rule_36_who_was_answered(void **state)
+{
+        (void)state;
+        assert_int_equal(get_flow(200, "<html>"), KRATOS_BAD_ANSWER);
+        assert_int_equal(get_flow(500, ""), KRATOS_FAULT);
+        assert_false(kratos_has_answered(asker, UINT64_MAX));
+        assert_int_equal(get_flow(200, "{\"id\":\"" UUID "\"}"), KRATOS_OK);
+        assert_true(kratos_has_answered(asker, USEC_PER_SEC));
+}
+
 #define WITH_ASKER(test) cmocka_unit_test_setup_teardown(test, make_asker, end_asker)
 
 int main(void)
@@ -179,6 +277,8 @@ int main(void)
                 WITH_ASKER(test_rule_18_lanes),
                 WITH_ASKER(test_rate_limit),
                 WITH_ASKER(test_rule_18_too_busy_to_ask),
+                WITH_ASKER(test_rule_36_who_was_judged),
+                WITH_ASKER(test_rule_36_who_was_answered),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
