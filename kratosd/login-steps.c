@@ -154,7 +154,7 @@ void login_take_answer(login *l)
         bool first = l->question == QUESTION_PASSWORD || l->question == QUESTION_FIRST_CODE;
 
         l->answers++;
-        l->again = false;
+        l->again = l->queued = false;
         sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
         if (first)
                 login_take_first(l);

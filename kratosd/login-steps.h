@@ -95,6 +95,7 @@ typedef struct login {
         bool again;   /* begun anew once already, after a flow that was gone or a dead connection */
         bool posted;  /* once at least: guesses are slow, however they end */
         bool hurried; /* Kratos had hardly any time for what was posted last */
+        bool queued;  /* the answer has waited for others of this person */
         bool cancelled;        /* whatever Kratos says */
         bool nobody;           /* the name is nobody's: nothing is posted of it */
         bool adopted;          /* the fetch: another login has begun it */
@@ -309,7 +310,7 @@ int login_outcome_verdict(const logins *all, const char *nonce, int64_t since, b
 /* Because Kratos says nothing about the person. */
 void login_refuse_outcome(login *l, int outcome);
 
-/* Because the time for its answer is over. */
+/* Because the time for the answer is over, or Kratos has given none in it. */
 void login_refuse_late(login *l);
 
 /* Because a request to Kratos could not be begun (-errno). */

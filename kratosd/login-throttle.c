@@ -18,12 +18,12 @@ static throttle_origin origin_of(const login *l)
                 .invented = l->nobody };
 }
 
-/* Waits for its turn, as long as it has time. Others can bring it about that it has none, and must
- * not open a fallback by that. */
+/* Waits for its turn, as long as it has time. */
 static void queue(login *l)
 {
+        l->queued = true;
         if (login_time_left(l) <= 0)
-                return login_refuse(l, VERDICT_THROTTLED, "throttled");
+                return login_refuse_late(l);
         l->state = LOGIN_QUEUED;
         login_set_timer(l, boottime_usec() + QUEUE_USEC);
 }

@@ -125,13 +125,15 @@ void login_refuse_outcome(login *l, int outcome)
 {
         bool judges = l->state == LOGIN_POSTING ? !l->hurried : l->live;
 
+        if (l->queued && outcome == KRATOS_NO_ANSWER)
+                return login_refuse_late(l);
         refuse_outcome(l, judges, outcome);
 }
 
 /* It may have gone by while others were tried, who must not open a fallback by that either. */
 void login_refuse_late(login *l)
 {
-        if (l->state == LOGIN_QUEUED)
+        if (l->queued)
                 return login_refuse(l, VERDICT_THROTTLED, "throttled");
         refuse_outcome(l, l->live, KRATOS_NO_ANSWER);
 }

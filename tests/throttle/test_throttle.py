@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from calling import Caller, refusal, slow_refusal
+from faultserver import faults
 from guessing import AT_ONCE, BAD, FREE_TRIES, GRANTED, THROTTLED, Scene, allowed
 from world.journal import Journal
 from world.processes import wait_until
@@ -160,6 +161,16 @@ def test_right_passwords_at_once_all_get_in(scene: Scene) -> None:
     answers = scene.log_in_at_once("alice", passwords, service="sshd", rhost=AWAY)
     assert answers == [(GRANTED, "")] * AT_ONCE
     assert scene.posts() == AT_ONCE
+
+
+def test_rule_19_whoever_waits_for_others_in_vain_is_throttled(scene: Scene) -> None:
+    """Somebody who brings others along must not open a fallback: that would be "unavailable"."""
+    scene.daemon.configure(Kratos={"TimeoutSec": "4s"})
+    scene.restart()
+    scene.proxy.set("login", faults.delayed(1.6))
+    passwords = [scene.people["alice"].password] * AT_ONCE
+    answers = scene.log_in_at_once("alice", passwords, service="sshd", rhost=AWAY)
+    assert {name for name, _ in answers} == {GRANTED, THROTTLED}
 
 
 def test_that_kratos_is_away_is_no_failure(scene: Scene, caller: Callable[..., Caller]) -> None:
