@@ -123,11 +123,9 @@ static bool finish_second(kratos_call *call, int outcome, const http_answer *ans
         return true;
 }
 
-int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
+static int begin_offer(kratos *k, const char *path, const secret *token, uint64_t deadline_usec,
         kratos_offer_done done, void *userdata, kratos_call **ret)
 {
-        const char *path = anew ? "/self-service/login/api?aal=aal2&refresh=true"
-                                : "/self-service/login/api?aal=aal2";
         kratos_call *call;
         int r;
 
@@ -138,6 +136,24 @@ int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t dead
         call->then.offer = done;
         call->userdata = userdata;
         return call_start(call, ret);
+}
+
+int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
+        kratos_offer_done done, void *userdata, kratos_call **ret)
+{
+        const char *path = anew ? "/self-service/login/api?aal=aal2&refresh=true"
+                                : "/self-service/login/api?aal=aal2";
+
+        return begin_offer(k, path, token, deadline_usec, done, userdata, ret);
+}
+
+int kratos_begin_second_elsewhere(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
+        kratos_offer_done done, void *userdata, kratos_call **ret)
+{
+        const char *path = anew ? "/self-service/login/browser?aal=aal2&refresh=true"
+                                : "/self-service/login/browser?aal=aal2";
+
+        return begin_offer(k, path, token, deadline_usec, done, userdata, ret);
 }
 
 static int make_body(const kratos_submission *s, secret **ret)

@@ -55,6 +55,12 @@ typedef void (*kratos_offer_done)(int outcome, const kratos_offer *offer, void *
 int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
         kratos_offer_done done, void *userdata, kratos_call **ret);
 
+/* Likewise, what Kratos offers to the session in a browser: there are factors, such as security
+ * keys, that it never offers to others. Nothing of it can be used here, but that there is
+ * something. */
+int kratos_begin_second_elsewhere(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
+        kratos_offer_done done, void *userdata, kratos_call **ret);
+
 enum kratos_method {
         KRATOS_PASSWORD,
         KRATOS_TOTP,

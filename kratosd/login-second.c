@@ -21,7 +21,11 @@
 #define MAIL_SENTENCE N_("Too many codes were sent to you.")
 #define VOID_SENTENCE N_("The login was ended at the server: start again.")
 
+typedef int (*begin_offer)(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
+        kratos_offer_done done, void *userdata, kratos_call **ret);
+
 static void fetch_offer(login *l);
+static void ask_for_offer(login *l, begin_offer begin, kratos_offer_done done);
 
 static void refuse_without_way(login *l)
 {
@@ -112,11 +116,16 @@ static void resume(login *l)
         ask_usual(l);
 }
 
+static bool offers_anything(const kratos_offer *offer)
+{
+        return offers_way(offer) || offer->other;
+}
+
 /* Whether this login needs no second factor, although Kratos was asked for one. */
 static bool may_go_without(const login *l)
 {
         return l->accepted && !l->second.asked && l->rules.require_aal != REQUIRE_AAL2 &&
-               !offers_way(&l->second.offer) && !l->second.offer.other;
+               !offers_anything(&l->second.offer);
 }
 
 static void take_offer(login *l, const kratos_offer *offer)
@@ -128,22 +137,11 @@ static void take_offer(login *l, const kratos_offer *offer)
         login_note_offer(l, l->second.sent);
 }
 
-static void on_offer(int outcome, const kratos_offer *offer, void *userdata)
+/* Goes on with all that Kratos offers. */
+static void take_up(login *l)
 {
-        login *l = userdata;
+        const kratos_offer *offer = &l->second.offer;
 
-        l->second.fetch = NULL;
-        if (l->cancelled)
-                return login_refuse(l, VERDICT_NO_SUCH_LOGIN, "cancelled");
-        if (outcome == KRATOS_NO_SESSION)
-                return login_refuse_saying(
-                        l, VERDICT_NOT_ALLOWED, "first-factor-void", VOID_SENTENCE);
-        if (outcome < 0)
-                return login_refuse(l, outcome, "internal-fault");
-        if (outcome != KRATOS_OK)
-                return login_refuse_outcome(l, outcome);
-
-        take_offer(l, offer);
         if (l->again)
                 return resume(l);
         if (may_go_without(l))
@@ -156,28 +154,75 @@ static void on_offer(int outcome, const kratos_offer *offer, void *userdata)
         ask_usual(l);
 }
 
-/* Asks Kratos what it offers, which is a new flow. */
-static void fetch_offer(login *l)
+/* Whether Kratos has said what it offers; or else the login is refused. */
+static bool has_offer(login *l, int outcome)
+{
+        l->second.fetch = NULL;
+        if (l->cancelled)
+                login_refuse(l, VERDICT_NO_SUCH_LOGIN, "cancelled");
+        else if (outcome == KRATOS_NO_SESSION)
+                login_refuse_saying(l, VERDICT_NOT_ALLOWED, "first-factor-void", VOID_SENTENCE);
+        else if (outcome < 0)
+                login_refuse(l, outcome, "internal-fault");
+        else if (outcome != KRATOS_OK)
+                login_refuse_outcome(l, outcome);
+        return !l->cancelled && outcome == KRATOS_OK;
+}
+
+static void on_offer_elsewhere(int outcome, const kratos_offer *offer, void *userdata)
+{
+        login *l = userdata;
+
+        if (!has_offer(l, outcome))
+                return;
+        l->second.offer.other = offers_anything(offer);
+        take_up(l);
+}
+
+static void on_offer(int outcome, const kratos_offer *offer, void *userdata)
+{
+        login *l = userdata;
+
+        if (!has_offer(l, outcome))
+                return;
+        take_offer(l, offer);
+        if (l->again || offers_anything(offer))
+                take_up(l);
+        else
+                ask_for_offer(l, kratos_begin_second_elsewhere, on_offer_elsewhere);
+}
+
+/* Asks in one of the two ways, each of which is a new flow. */
+static void ask_for_offer(login *l, begin_offer begin, kratos_offer_done done)
 {
         _cleanup_secret_ secret *token = NULL;
         int64_t left = login_time_left(l);
-        uint64_t wait;
         int r;
 
         if (left <= 0)
                 return login_refuse_late(l);
-        if (!login_may_offer(l, &wait))
-                return login_refuse_for_now(l, "mail-limit", MAIL_SENTENCE, wait);
         r = unseal(l->owner->sealer, l->row.token, l->row.token_size, &token);
         if (r == 0)
-                r = kratos_begin_second(l->owner->kratos, token, session_row_is_borrowed(&l->row),
-                        (uint64_t)left, on_offer, l, &l->second.fetch);
+                r = begin(l->owner->kratos, token, session_row_is_borrowed(&l->row), (uint64_t)left,
+                        done, l, &l->second.fetch);
         if (r < 0)
                 return login_refuse_start(l, r);
         l->state = LOGIN_FETCHING;
 }
 
-/* Whether the first factor is enough, so that Kratos need not be asked for others. */
+/* Asks Kratos what it offers that can be asked for here. */
+static void fetch_offer(login *l)
+{
+        uint64_t wait;
+
+        if (!login_may_offer(l, &wait))
+                return login_refuse_for_now(l, "mail-limit", MAIL_SENTENCE, wait);
+        ask_for_offer(l, kratos_begin_second, on_offer);
+}
+
+/* Whether the first factor is enough, so that Kratos need not be asked for others. That there are
+ * none no answer tells: what Kratos knows of it (available_aal) is in none, and an identity in it
+ * says so only under required_aal highest_available, which is in none either. */
 static bool is_enough(const login *l, const kratos_login *session)
 {
         if (!session->identity[0] || l->rules.require_aal == REQUIRE_AAL2)

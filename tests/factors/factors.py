@@ -37,7 +37,7 @@ EXPIRED = "User account has expired"
 THROTTLED = "Have exhausted maximum number of retries for service"
 UNAVAILABLE = "Authentication service cannot retrieve authentication info"
 
-# The table that is printed at the end.
+# What the test under way adds to the table of combinations and results.
 table: list[str] = []
 
 
@@ -71,6 +71,15 @@ class Person:
         value = {"type": "lookup_secret", "identifiers": [self.identity.id], "config": config}
         operation = {"op": "add", "path": "/credentials/lookup_secret", "value": value}
         self.kratos.patch(self.identity.id, operation)
+        return self
+
+    def add_security_key(self) -> "Person":
+        """Nobody has it, and nothing could be signed with it: it is there."""
+        key = {"id": "AAAA", "public_key": "AAAA", "attestation_type": "none", "is_passwordless": False}
+        key |= {"authenticator": {"aaguid": "A" * 22 + "==", "sign_count": 0, "clone_warning": False}}
+        config = {"credentials": [key], "user_handle": "AAAA"}
+        value = {"type": "webauthn", "identifiers": [self.identity.username], "config": config}
+        self.kratos.patch(self.identity.id, {"op": "add", "path": "/credentials/webauthn", "value": value})
         return self
 
     def remove(self, credential: str) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from calling import start
 from factors import (
-    APP, APP_OF_MANY, BACKUP, BACKUP_OF_MANY, BAD, CHOICE, GRANTED, MAILED, MAILED_OF_MANY, NO_CHOICE, NO_MAIL,
-    PASSWORD, THROTTLED, USED, WRONG, Person, Talk, note,
+    APP, APP_OF_MANY, BACKUP, BACKUP_OF_MANY, BAD, CHOICE, DENIED, GRANTED, MAILED, MAILED_OF_MANY, NO_CHOICE,
+    NO_MAIL, PASSWORD, THROTTLED, USED, WRONG, Person, Talk, note,
 )  # fmt: skip
 from faultserver import FaultServer, faults
 from logging_in import nothing_left, reason
@@ -141,6 +141,35 @@ class TestBackupCode:
         assert talk.result() == BAD
         nothing_left(kratos)
         note("backup code: wrong, exhausted", BAD)
+
+
+class TestSecurityKey:
+    """What no terminal can ask for is named, and counts all the same. (rule 4)"""
+
+    @pytest.fixture(params=["highest_available", "aal1"])
+    def keys(self, request: pytest.FixtureRequest, kratos: Kratos) -> Kratos:
+        place = {"id": "localhost", "display_name": "test", "origin": "http://localhost"}
+        kratos.configure(
+            session__whoami__required_aal=request.param,
+            selfservice__methods__webauthn={"enabled": True, "config": {"passwordless": False, "rp": place}},
+        )
+        kratos.restart()
+        return kratos
+
+    def test_rule_4_alone(self, keys: Kratos, daemon: Daemon, alice: Person, journal: Journal) -> None:
+        alice.add_security_key()
+        talk = Talk().password()
+        assert talk.result() == DENIED
+        assert "Your second factor is a security key or passkey" in talk.shown
+        assert reason(journal) == "second-factor-required"
+        nothing_left(keys)
+        note("security key alone", f"{DENIED}, named")
+
+    def test_beside_an_app(self, keys: Kratos, daemon: Daemon, alice: Person) -> None:
+        alice.add_security_key().add_app()
+        assert Talk().password().asked(APP).say(alice.app_code).result() == GRANTED
+        nothing_left(keys)
+        note("security key beside an app", GRANTED)
 
 
 class TestMail:

@@ -41,13 +41,14 @@ typedef struct facts {
         char nonce[ID_LENGTH + 1];
         char user[USER_NAME_MAX + 1];
         typed password;
-        bool made;       /* there is one, and its token was told */
-        bool first;      /* its first factor is good */
-        bool identified; /* as the right person's */
-        bool leveled;    /* Kratos knows levels */
-        bool second;     /* a second factor was verified, and it is the right person's */
-        bool wanted;     /* a second factor was offered to it at any time */
-        bool looked;     /* and none was the last time */
+        bool made;             /* there is one, and its token was told */
+        bool first;            /* its first factor is good */
+        bool identified;       /* as the right person's */
+        bool leveled;          /* Kratos knows levels */
+        bool second;           /* a second factor was verified, and it is the right person's */
+        bool wanted;           /* a second factor was offered to it at any time */
+        bool looked;           /* Kratos was asked what it offers, */
+        bool looked_elsewhere; /* and what in a browser */
         bool granted;
         bool ended;
 } facts;
@@ -63,6 +64,7 @@ struct kratos_call {
         unsigned flags;
         enum kratos_method method;
         bool second;
+        bool elsewhere; /* as a browser asks */
         facts *facts;
         typed code;
 };
@@ -158,7 +160,7 @@ void kratos_note_granted(const char *session)
         if (!f->second) {
                 require(f->identified);
                 if (demanded == REQUIRE_AAL2_ENROLLED)
-                        require(!f->leveled || (f->looked && !f->wanted));
+                        require(!f->leveled || (f->looked && f->looked_elsewhere && !f->wanted));
         }
         f->granted = true;
         grants++;
@@ -259,7 +261,8 @@ static void answer_offer_request(const kratos_call *c)
                 snprintf(offer.addresses[i], sizeof(offer.addresses[i]), "%s",
                         i ? "+491234567" : "alice@example.test");
         if (c->outcome == KRATOS_OK) {
-                c->facts->looked = true;
+                c->facts->looked |= !c->elsewhere;
+                c->facts->looked_elsewhere |= c->elsewhere;
                 c->facts->wanted |=
                         offer.totp || offer.lookup_secret || offer.other || offer.n_addresses;
         }
@@ -359,6 +362,16 @@ int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t dead
         (*ret)->facts = facts_of_token(token);
         (*ret)->flags = take(256);
         return 0;
+}
+
+int kratos_begin_second_elsewhere(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
+        kratos_offer_done done, void *userdata, kratos_call **ret)
+{
+        int r = kratos_begin_second(k, token, anew, deadline_usec, done, userdata, ret);
+
+        if (r == 0)
+                (*ret)->elsewhere = true;
+        return r;
 }
 
 static bool is_same(const typed *one, const secret *other)

@@ -190,6 +190,10 @@ class Imitation:
         flow["ui"]["nodes"] = codes if owner.person.totp else None
         return 200, flow
 
+    def _new_elsewhere(self, request: "Request") -> tuple[int, Json]:
+        """The like in a browser, where nobody has anything else."""
+        return self._new_second(request)
+
     def _new_login(self, request: "Request") -> tuple[int, Json]:
         return self._submit(request, "identifier")
 

@@ -20,6 +20,7 @@ ENDPOINTS = [
     ("flow", "GET", r"/self-service/login/api"),
     ("renewal", "GET", r"/self-service/login/api\?refresh=true"),
     ("second", "GET", r"/self-service/login/api\?aal=aal2(?:&refresh=true)?"),
+    ("elsewhere", "GET", r"/self-service/login/browser"),
     ("login", "POST", r"/self-service/login"),
     ("settings-flow", "GET", r"/self-service/settings/api"),
     ("settings-submit", "POST", r"/self-service/settings"),
