@@ -35,7 +35,15 @@ typedef struct groups {
         bool code;
 } groups;
 
-/* Notes to which factor an input belongs. Only the group "default" is of none. */
+/* Groups of ui/node/node.go that are of no factor. One that is not known may be of one, and whoever
+ * has that is not let in without. */
+static bool is_no_factor(const char *group)
+{
+        return is(group, "default") || is(group, "captcha") || is(group, "profile") ||
+               is(group, "identifier_first");
+}
+
+/* Notes to which factor an input belongs. */
 static void note_group(const char *group, groups *seen, kratos_offer *offer)
 {
         if (is(group, "totp"))
@@ -44,7 +52,7 @@ static void note_group(const char *group, groups *seen, kratos_offer *offer)
                 seen->lookup_secret = true;
         else if (is(group, "code"))
                 seen->code = true;
-        else if (!is(group, "default"))
+        else if (!is_no_factor(group))
                 offer->other = true;
 }
 

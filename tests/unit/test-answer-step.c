@@ -49,7 +49,9 @@ static void read_nodes(const char *nodes, kratos_offer *ret)
 static void test_nothing(void **state)
 {
         static const char *const nodes[] = { "null", "[]", "[" CSRF "]", "{}",
-                "[" INPUT("default", "totp_code", "") "]" };
+                "[" INPUT("default", "totp_code", "") "]",
+                "[" CSRF "," INPUT("captcha", "captcha_turnstile_response", "") "]",
+                "[" INPUT("profile", "traits.email", "alice@example.test") "]" };
 
         (void)state;
         for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
