@@ -310,6 +310,18 @@ void revoker_run_job(job *j)
         step(j);
 }
 
+/* Whether a token of the same person is at work for others of their sessions: it may be that of
+ * this row, which ends after them. */
+static bool is_at_work(const revoker *r, const session_row *row)
+{
+        job *j;
+
+        TAILQ_FOREACH (j, &r->running, jobs)
+                if (j->person && row->identity[0] && strcmp(j->identity, row->identity) == 0)
+                        return true;
+        return false;
+}
+
 /* The next row that is due and not under way. 0; -ENOENT after arming the timer for the one after.
  */
 static int next_row(revoker *r, session_row *ret)
@@ -332,7 +344,7 @@ static int next_row(revoker *r, session_row *ret)
                                 wake_in(r, (uint64_t)(ret->due - now));
                         return -ENOENT;
                 }
-                if (!revoker_is_running(r, ret->id))
+                if (!revoker_is_running(r, ret->id) && !is_at_work(r, ret))
                         return 0;
         }
         return -ENOENT;
