@@ -19,6 +19,8 @@ from world.kratos import Kratos
 from world.prepare import LOCAL_PASSWORD
 from world.ssh import Sshd, SshSession
 
+pytestmark = pytest.mark.sanitized
+
 
 def refused(journal: Journal, reason: str) -> None:
     entry = journal.wait(KRATOSD_EVENT="password-refused", KRATOSD_USER="alice")
@@ -383,6 +385,49 @@ class TestStack:
         self.changing("password optional pam_permit.so\n", "use_authtok")
         passwd = Passwd().current()
         assert ERROR in passwd.ended()
+        nothing_left(kratos)
+        assert is_unchanged(alice)
+
+    # Debian installs no dictionary with it, and it takes nothing with the name in it.
+    OTHER = "0 wholly new words 1"
+    QUALITY = "password requisite pam_pwquality.so retry=3 minlen=16 difok=3 dictcheck=0\n"
+
+    def test_pwquality_before_us(
+        self, daemon: Daemon, kratos: Kratos, alice: Person, journal: Journal
+    ) -> None:
+        """It asks, with the old password to compare, and again where it does not like the new one; ours
+        takes what it has taken, and asks nothing."""
+        self.changing(self.QUALITY, "use_authtok")
+        passwd = Passwd().current()
+        passwd.asked(FIRST).say("Sh0rt!").asked("BAD PASSWORD: The password is shorter than 1")
+        passwd.asked(FIRST).say(PASSWORD + ".").asked("BAD PASSWORD: The password is too similar to the old one")
+        shown = passwd.new(self.OTHER).ended()
+        assert CHANGED in shown and FIRST not in shown
+        assert not journal.entries(KRATOSD_EVENT="password-refused")
+        nothing_left(kratos)
+        assert is_changed(alice, self.OTHER)
+
+    def test_kratos_refuses_what_pwquality_takes(
+        self, kratos: Kratos, daemon: Daemon, alice: Person, journal: Journal
+    ) -> None:
+        """It has asked once, and ours must not ask."""
+        kratos.configure(selfservice__methods__password__config__min_password_length=60)
+        kratos.restart()
+        alice = Person.create(kratos, daemon, "alice")
+        self.changing(self.QUALITY, "use_authtok")
+        passwd = Passwd().current().new(self.OTHER).asked("The password must be at least 60 characters long")
+        shown = passwd.ended()
+        assert ERROR in shown and UNCHANGED in shown and FIRST not in shown
+        refused(journal, "password-policy")
+        nothing_left(kratos)
+        assert is_unchanged(alice)
+
+    def test_pwquality_takes_none(self, daemon: Daemon, kratos: Kratos, alice: Person) -> None:
+        self.changing(self.QUALITY, "use_authtok")
+        passwd = Passwd().current()
+        for number in range(3):
+            passwd.asked(FIRST).say(f"Sh0rt!{number}").asked("BAD PASSWORD")
+        assert UNCHANGED in passwd.ended() and passwd.status != 0
         nothing_left(kratos)
         assert is_unchanged(alice)
 
