@@ -39,7 +39,9 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(PA
 	$(CC) $(BASE_LDFLAGS) -pie $(LDFLAGS) $(UNIT_LDFLAGS) -o $@ $(filter %.o,$^) \
 		$(filter %.a,$^) -lcmocka $(TEST_LIBS)
 
-$(BUILD)/unit/test-conversations: $(call object,tests/fuzz/bus-stand-ins.c tests/fuzz/bus-kratos.c)
+BUS_STAND_INS := $(wildcard tests/fuzz/bus-*.c)
+
+$(BUILD)/unit/test-conversations: $(call object,$(BUS_STAND_INS))
 
 # What tests of the account document ask: is this one?
 $(BUILD)/unit/parse-document: $(BUILD)/obj/tests/interface/parse-document.o $(PARTS_ARCHIVE)
@@ -61,8 +63,7 @@ fuzzers:
 
 fuzz-programs: $(patsubst %,$(BUILD)/fuzz-%,$(FUZZ_NAMES))
 
-$(BUILD)/fuzz-bus $(BUILD)/fuzz-conversation: \
-	$(call object,tests/fuzz/bus-stand-ins.c tests/fuzz/bus-kratos.c)
+$(BUILD)/fuzz-bus $(BUILD)/fuzz-conversation: $(call object,$(BUS_STAND_INS))
 
 $(BUILD)/fuzz-%: $(BUILD)/obj/tests/fuzz/fuzz-%.o $(call object,$(FUZZ_HELPERS)) $(PARTS_ARCHIVE)
 	$(CC) $(BASE_LDFLAGS) -fsanitize=fuzzer -pie $(LDFLAGS) $(FUZZ_LDFLAGS) -o $@ \

@@ -10,6 +10,7 @@
 #include "bus-stand-ins.h"
 #include "common/interface.h"
 #include "kratosd/kratos.h"
+#include "kratosd/login-steps.h"
 #include "kratosd/password-due.h"
 #include "kratosd/timespan.h"
 
@@ -26,7 +27,7 @@ enum wrong {
         STALE = 32,
         HAS_TOKEN = 64, /* although it is no 200 */
         NO_LEVELS = 128,
-        OTHER_SESSION = 256,
+        OTHER_SESSION = 256, /* of a renewal: a new one was made */
         OTHER_TOKEN = 512,
         LOW_LEVEL = 1024,
 };
@@ -36,11 +37,13 @@ typedef struct typed {
         size_t size;
 } typed;
 
-/* What is true of one login's session. */
+/* What is true of one login, and of the session that it made. */
 typedef struct facts {
         char nonce[ID_LENGTH + 1];
         char user[USER_NAME_MAX + 1];
         typed password;
+        struct facts *renews;  /* whose session it is to renew, or NULL */
+        bool kept;             /* and that was renewed: no other was made */
         bool made;             /* there is one, and its token was told */
         bool first;            /* its first factor is good */
         bool identified;       /* as the right person's */
@@ -50,6 +53,7 @@ typedef struct facts {
         bool looked;           /* Kratos was asked what it offers, */
         bool looked_elsewhere; /* and what in a browser */
         bool granted;
+        bool high; /* the session has had a second factor, in whichever login */
         bool ended;
 } facts;
 
@@ -64,6 +68,7 @@ struct kratos_call {
         unsigned flags;
         enum kratos_method method;
         bool second;
+        bool renews;    /* a flow that is to renew a session */
         bool elsewhere; /* as a browser asks */
         facts *facts;
         typed code;
@@ -76,6 +81,7 @@ static struct {
 } used[FACTS_MAX];
 static unsigned n_facts, n_used;
 static bool answered, judged;
+static char granting[ID_LENGTH + 1]; /* the row of which most was heard last */
 
 config kratos_configuration = { .identifier = (char[]){ "%u" },
         .public = { .count = 1 },
@@ -140,21 +146,40 @@ static facts *facts_of_nonce(const char *nonce)
         return all + n_facts++;
 }
 
+/* The session that a login is about, of which its own or another login may be the maker. */
+static facts *holder_of(facts *f)
+{
+        return f->kept ? f->renews : f;
+}
+
+/* What is open is nobody else's to revoke. */
 void kratos_note_ended(const session_row *row)
 {
-        facts *f = facts_of_nonce(row->id);
+        facts *f;
 
+        if (session_row_is_borrowed(row))
+                return;
+        f = row->session[0] ? facts_of_session(row->session) : facts_of_nonce(row->id);
+        if (!f)
+                return; /* it was none of ours */
+        if (row->session[0])
+                require(row->token_size > 0 && !row_is_open(row->session, row->id));
         f->ended = true;
-        if (f->made)
-                require(row->token_size > 0 || !row->session[0]);
+}
+
+void kratos_note_granting(const session_row *row)
+{
+        memcpy(granting, row->id, sizeof(granting));
 }
 
 void kratos_note_granted(const char *session)
 {
-        facts *f = facts_of_session(session);
+        facts *f = facts_of_nonce(granting);
         enum require_aal demanded = kratos_configuration.require_aal;
 
-        require(f && f->made && f->first && !f->granted);
+        require(f->first && !f->granted && holder_of(f)->made);
+        require(facts_of_session(session) == holder_of(f));
+        require(strcmp(f->user, holder_of(f)->user) == 0);
         if (demanded == REQUIRE_AAL2)
                 require(f->second);
         if (!f->second) {
@@ -168,9 +193,13 @@ void kratos_note_granted(const char *session)
 
 void kratos_check_sessions(void)
 {
-        for (unsigned i = 0; i < n_facts; i++)
+        char session[UUID_LENGTH + 1];
+
+        for (unsigned i = 0; i < n_facts; i++) {
+                session_of(all[i].nonce, session);
                 if (all[i].made)
-                        require(all[i].granted || all[i].ended || row_is_stored(all[i].nonce));
+                        require(all[i].ended || row_stands_for(all[i].nonce, session));
+        }
 }
 
 kratos_call *kratos_cancel(kratos_call *c)
@@ -181,6 +210,36 @@ kratos_call *kratos_cancel(kratos_call *c)
         return NULL;
 }
 
+/* Whether an answer says that a session which was to be renewed was renewed. */
+static bool keeps(const kratos_call *c)
+{
+        return !c->second && c->facts->renews && !(c->flags & OTHER_SESSION);
+}
+
+/* The session that an answer is about. */
+static facts *told(const kratos_call *c)
+{
+        if (c->second)
+                return holder_of(c->facts);
+        return keeps(c) ? c->facts->renews : c->facts;
+}
+
+static bool is_other_token(const kratos_call *c)
+{
+        char session[UUID_LENGTH + 1];
+
+        session_of(told(c)->nonce, session);
+        /* Whose session has ended here cannot tell. */
+        return c->flags & OTHER_TOKEN && (c->second || (keeps(c) && row_is_open(session, "")));
+}
+
+static enum kratos_aal level_of(const kratos_call *c)
+{
+        if (c->flags & NO_LEVELS)
+                return KRATOS_AAL_UNKNOWN;
+        return (c->second && !(c->flags & LOW_LEVEL)) || told(c)->high ? KRATOS_AAL2 : KRATOS_AAL1;
+}
+
 /* What a 200 that is wrong in these ways says of the session, and what is true of it then. */
 static void fill_login(const kratos_call *c, kratos_login *ret)
 {
@@ -188,60 +247,72 @@ static void fill_login(const kratos_call *c, kratos_login *ret)
         unsigned flags = c->flags;
 
         snprintf(token, sizeof(token), TOKEN_PREFIX "%s",
-                flags & OTHER_TOKEN ? "somebodyelse" : c->facts->nonce);
+                is_other_token(c) ? "somebodyelse" : told(c)->nonce);
         require(secret_new(TOKEN_MAX, &ret->token) == 0 &&
                 secret_append_string(ret->token, token) == 0);
-        if (flags & OTHER_SESSION)
+        if (c->second && flags & OTHER_SESSION)
                 memcpy(ret->session, OTHER_UUID, UUID_LENGTH + 1);
         else
-                session_of(c->facts->nonce, ret->session);
+                session_of(told(c)->nonce, ret->session);
         if (!(flags & NO_IDENTITY))
                 memcpy(ret->identity, flags & OTHER_IDENTITY ? OTHER_UUID : UUID, UUID_LENGTH + 1);
         ret->active = !(flags & INACTIVE);
         ret->inactive_identity = flags & INACTIVE_IDENTITY;
         ret->lists_devices = true;
         ret->has_nonce = !(flags & NOT_OURS);
-        ret->aal = flags & NO_LEVELS                   ? KRATOS_AAL_UNKNOWN
-                   : c->second && !(flags & LOW_LEVEL) ? KRATOS_AAL2
-                                                       : KRATOS_AAL1;
+        ret->aal = level_of(c);
+        ret->verified = c->second && !(flags & LOW_LEVEL) ? KRATOS_AAL2 : KRATOS_AAL1;
+}
+
+static void note_second(const kratos_call *c)
+{
+        static const unsigned fatal = INACTIVE | INACTIVE_IDENTITY | NOT_OURS | NO_IDENTITY |
+                                      OTHER_IDENTITY | NO_LEVELS | OTHER_SESSION | OTHER_TOKEN |
+                                      LOW_LEVEL;
+        facts *f = c->facts;
+
+        f->second = !(c->flags & fatal);
+        holder_of(f)->high |= f->second;
+        if (c->method == KRATOS_TOTP && n_used < FACTS_MAX) {
+                memcpy(used[n_used].user, f->user, sizeof(f->user));
+                used[n_used++].code = c->code;
+        }
+}
+
+static void note_first(const kratos_call *c)
+{
+        static const unsigned fatal = INACTIVE | INACTIVE_IDENTITY | NOT_OURS;
+        facts *f = c->facts;
+
+        f->first = !(c->flags & fatal) && !is_other_token(c);
+        f->identified = !(c->flags & (NO_IDENTITY | OTHER_IDENTITY));
+        f->leveled = !(c->flags & NO_LEVELS);
+        f->kept = keeps(c);
 }
 
 static void note_verified(const kratos_call *c)
 {
-        static const unsigned fatal = INACTIVE | INACTIVE_IDENTITY | NOT_OURS;
-        static const unsigned fatal_second =
-                NO_IDENTITY | OTHER_IDENTITY | NO_LEVELS | OTHER_SESSION | OTHER_TOKEN | LOW_LEVEL;
-        bool verifies = c->method != KRATOS_SEND_CODE && c->method != KRATOS_RESEND_CODE;
-        facts *f = c->facts;
-
-        if (!verifies)
+        if (c->method == KRATOS_SEND_CODE || c->method == KRATOS_RESEND_CODE)
                 return;
-        if (c->second) {
-                f->second = !(c->flags & (fatal | fatal_second));
-                if (c->method == KRATOS_TOTP && n_used < FACTS_MAX) {
-                        memcpy(used[n_used].user, f->user, sizeof(f->user));
-                        used[n_used++].code = c->code;
-                }
-                return;
-        }
-        f->first = !(c->flags & fatal);
-        f->identified = !(c->flags & (NO_IDENTITY | OTHER_IDENTITY));
-        f->leveled = !(c->flags & NO_LEVELS);
+        if (c->second)
+                note_second(c);
+        else
+                note_first(c);
 }
 
 static void answer_submission(const kratos_call *c)
 {
-        _cleanup_(kratos_login_done) kratos_login login = { 0 };
+        _cleanup_(kratos_login_done) kratos_login session = { 0 };
         kratos_login_reply reply = { .outcome = c->outcome,
-                .login = &login,
+                .login = &session,
                 .is_ours = !(c->flags & NOT_OURS),
                 .stale = c->flags & STALE,
                 .hurried = c->outcome == KRATOS_NOT_ASKED,
                 .sentence = c->flags & STALE ? "For a reason." : "" };
 
         if (c->outcome == KRATOS_OK || (c->outcome == KRATOS_BAD_ANSWER && c->flags & HAS_TOKEN)) {
-                fill_login(c, &login);
-                c->facts->made |= !c->second;
+                fill_login(c, &session);
+                c->facts->made |= !c->second && !keeps(c);
         }
         if (c->outcome == KRATOS_OK)
                 note_verified(c);
@@ -271,8 +342,8 @@ static void answer_offer_request(const kratos_call *c)
 
 static int on_turn(sd_event_source *source, void *userdata)
 {
-        static const kratos_flow flow = { .id = UUID };
         kratos_call *c = userdata;
+        kratos_flow flow = { .id = UUID, .renews = c->renews && c->flags != 3 };
 
         (void)source;
         answered |= c->outcome == KRATOS_OK;
@@ -315,18 +386,34 @@ int kratos_begin_login(kratos *k, bool urgent, uint64_t deadline_usec, kratos_fl
         return 0;
 }
 
-int kratos_begin_renewal(kratos *k, const secret *token, uint64_t deadline_usec,
-        kratos_flow_done done, void *userdata, kratos_call **ret)
-{
-        (void)token;
-        return kratos_begin_login(k, true, deadline_usec, done, userdata, ret);
-}
-
 /* The session that a token belongs to. */
 static facts *facts_of_token(const secret *token)
 {
         require(strncmp(secret_data(token), TOKEN_PREFIX, strlen(TOKEN_PREFIX)) == 0);
         return facts_of_nonce(secret_data(token) + strlen(TOKEN_PREFIX));
+}
+
+/* The session that a login of this user renews: an open one of theirs (rule 34). */
+static facts *renewed_by(const secret *token, const char *user)
+{
+        facts *f = facts_of_token(token);
+        char session[UUID_LENGTH + 1];
+
+        session_of(f->nonce, session);
+        require(f->made && !f->ended && row_is_open(session, "") && strcmp(f->user, user) == 0);
+        return f;
+}
+
+int kratos_begin_renewal(kratos *k, const secret *token, uint64_t deadline_usec,
+        kratos_flow_done done, void *userdata, kratos_call **ret)
+{
+        const login *l = userdata;
+
+        (void)renewed_by(token, l->row.user);
+        (void)kratos_begin_login(k, true, deadline_usec, done, userdata, ret);
+        (*ret)->renews = true;
+        (*ret)->flags = take(4);
+        return 0;
 }
 
 int kratos_begin_settings(kratos *k, const secret *token, uint64_t deadline_usec,
@@ -352,14 +439,17 @@ int kratos_change_password(kratos *k, const kratos_flow *flow, const secret *tok
 int kratos_begin_second(kratos *k, const secret *token, bool anew, uint64_t deadline_usec,
         kratos_offer_done done, void *userdata, kratos_call **ret)
 {
+        const login *l = userdata;
+        facts *f = facts_of_nonce(l->row.id);
+
         (void)k;
         (void)deadline_usec;
-        require(!anew);
+        require(anew == f->kept && facts_of_token(token) == holder_of(f));
         if (take(32) == 31)
                 return -EBUSY;
         (void)begin(userdata, ret);
         (*ret)->offer = done;
-        (*ret)->facts = facts_of_token(token);
+        (*ret)->facts = f;
         (*ret)->flags = take(256);
         return 0;
 }
@@ -405,8 +495,8 @@ static void check_answer(const kratos_submission *s)
         require(!s->answer == sends);
         if (!sends)
                 require(secret_size(s->answer) > 0 && secret_size(s->answer) <= ANSWER_MAX);
-        if (s->token)
-                require(!s->identifier && (!sends || (s->address && *s->address)));
+        if (!s->identifier)
+                require(s->token && (!sends || (s->address && *s->address)));
         else
                 require(strcmp(s->identifier, "alice") == 0 || strcmp(s->identifier, "bob") == 0);
 }
@@ -415,8 +505,13 @@ static void note_submission(facts *f, const kratos_submission *s)
 {
         bool sends = s->method == KRATOS_SEND_CODE || s->method == KRATOS_RESEND_CODE;
 
-        if (s->identifier)
+        if (s->identifier) {
                 snprintf(f->user, sizeof(f->user), "%s", s->identifier);
+                f->renews = s->token ? renewed_by(s->token, f->user) : NULL;
+                f->kept = false;
+        } else {
+                require(facts_of_token(s->token) == holder_of(f));
+        }
         if (s->method == KRATOS_PASSWORD)
                 note_typed(s->answer, &f->password);
         else if (s->answer)
@@ -447,7 +542,7 @@ int kratos_submit(kratos *k, const kratos_submission *s, kratos_login_done_handl
         (*ret)->login = done;
         (*ret)->flags = take_flags();
         (*ret)->method = s->method;
-        (*ret)->second = s->token;
+        (*ret)->second = !s->identifier;
         (*ret)->facts = f;
         if (!s->token)
                 (*ret)->flags &= ~(unsigned)(OTHER_SESSION | OTHER_TOKEN | LOW_LEVEL);

@@ -20,15 +20,12 @@
 #include "kratosd/timespan.h"
 #include "kratosd/verdict.h"
 
-#define ROWS_MAX 32
-
 sd_event *event;
 unsigned grants, changes, tries, mails;
 bool hurry;
 
 static const uint8_t *input;
 static size_t input_left;
-static session_row rows[ROWS_MAX];
 
 void require(bool truth)
 {
@@ -43,7 +40,7 @@ void input_begin(const uint8_t *data, size_t size)
         grants = changes = mails = 0;
         hurry = false;
         kratos_forget();
-        memset(rows, 0, sizeof(rows));
+        rows_forget();
         require(tries == 0);
 }
 
@@ -286,7 +283,7 @@ int adoption_unpin(store *s, const char *name)
         return take(2) ? -ENOENT : 0;
 }
 
-/* The store: a table of rows. */
+/* The store, whose rows are in bus-store.c. */
 
 int64_t boottime_usec(void)
 {
@@ -296,128 +293,12 @@ int64_t boottime_usec(void)
         return (int64_t)ts.tv_sec * (int64_t)USEC_PER_SEC + ts.tv_nsec / 1000;
 }
 
-static session_row *row_of(const char *id)
-{
-        for (size_t i = 0; i < ROWS_MAX; i++)
-                if (strcmp(rows[i].id, id) == 0)
-                        return rows + i;
-        return NULL;
-}
-
-bool row_is_stored(const char *id)
-{
-        return row_of(id) != NULL;
-}
-
-int store_insert(store *s, const session_row *row)
-{
-        session_row *place = row_of("");
-
-        (void)s;
-        require(id_is_valid(row->id) && !row_of(row->id));
-        if (!place)
-                return -ENOSPC;
-        *place = *row;
-        return 0;
-}
-
-int store_update(store *s, const session_row *row)
-{
-        session_row *place = row_of(row->id);
-
-        if (!place)
-                return store_insert(s, row);
-        *place = *row;
-        return 0;
-}
-
-int store_delete(store *s, const char *id)
-{
-        session_row *place = row_of(id);
-
-        (void)s;
-        if (place)
-                *place = (session_row){ 0 };
-        return 0;
-}
-
-int store_find(store *s, const char *id, session_row *ret)
-{
-        session_row *place = row_of(id);
-
-        (void)s;
-        if (!place)
-                return -ENOENT;
-        *ret = *place;
-        return 0;
-}
-
-int store_find_login(store *s, const unsigned char hash[static LOGIN_HASH_SIZE], session_row *ret)
-{
-        (void)s;
-        for (size_t i = 0; i < ROWS_MAX; i++)
-                if (rows[i].has_login && memcmp(rows[i].login_hash, hash, LOGIN_HASH_SIZE) == 0) {
-                        *ret = rows[i];
-                        return 0;
-                }
-        return -ENOENT;
-}
-
-int store_find_due(store *s, enum row_state state, unsigned skip, session_row *ret)
-{
-        (void)s;
-        for (size_t i = 0; i < ROWS_MAX; i++)
-                if (rows[i].id[0] && rows[i].state == state && skip-- == 0) {
-                        *ret = rows[i];
-                        return 0;
-                }
-        return -ENOENT;
-}
-
-int store_has_open(store *s, const char *user)
-{
-        (void)s;
-        (void)user;
-        return 0;
-}
-
-int store_find_opened(store *s, const char *user, pid_t opener, const char *after, session_row *ret)
-{
-        (void)s;
-        (void)user;
-        (void)opener;
-        (void)after;
-        (void)ret;
-        return -ENOENT;
-}
-
-int store_each_id(
-        store *s, enum row_state state, int (*each)(const char *id, void *userdata), void *userdata)
-{
-        (void)s;
-        (void)state;
-        (void)each;
-        (void)userdata;
-        return 0;
-}
-
-int store_begin(store *s)
-{
-        (void)s;
-        return 0;
-}
-
-int store_end(store *s, int result)
-{
-        (void)s;
-        return result;
-}
-
 /* The revoker: at once. */
 
 void revoker_end(revoker *r, session_row *row)
 {
         (void)r;
+        kratos_note_granting(row);
         kratos_note_ended(row);
         (void)store_delete(NULL, row->id);
 }

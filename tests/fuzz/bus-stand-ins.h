@@ -1,7 +1,7 @@
 /*
  * What stands in for the parts below the logins and sessions while the bus methods are fuzzed: two
- * accounts, a table of rows, pipes for lifelines, and a Kratos that answers as the input says
- * (bus-kratos.c). All of it is the fuzzer's own, made once and emptied for each input.
+ * accounts, a table of rows (bus-store.c), pipes for lifelines, and a Kratos that answers as the
+ * input says (bus-kratos.c). All of it is the fuzzer's own, made once and emptied for each input.
  */
 #pragma once
 
@@ -42,14 +42,22 @@ void input_begin(const uint8_t *data, size_t size);
 bool input_is_over(void);
 
 /* What bus-kratos.c, which is Kratos, hears of the other stand-ins: a new input; a session's row is
- * to be revoked; a login was granted. */
+ * to be revoked; a row is granted, or not needed any more, and its login is said to be granted
+ * next. */
 void kratos_forget(void);
 void kratos_note_ended(const session_row *row);
+void kratos_note_granting(const session_row *row);
 void kratos_note_granted(const char *session);
 
 /* Once all logins are over: no session was lost. */
 void kratos_check_sessions(void);
-bool row_is_stored(const char *id);
+
+/* What bus-store.c, which has the rows, hears and says: a new input; whether a row stands for a
+ * session that a login with this nonce may have made, so that it will be revoked; whether a session
+ * is open in a row that is not this one (""). */
+void rows_forget(void);
+bool row_stands_for(const char *nonce, const char *session);
+bool row_is_open(const char *session, const char *but);
 
 /* The next byte of the input, modulo limit; 0 at its end. */
 unsigned take(unsigned limit);

@@ -21,6 +21,11 @@
 
 #define DRIVER "org.freedesktop.DBus"
 #define DRIVER_PATH "/org/freedesktop/DBus"
+#define LOGIND "org.freedesktop.login1"
+#define LOGIND_PATH "/org/freedesktop/login1"
+#define LOGIND_SESSION_PATH "/org/freedesktop/login1/session/_31"
+/* A process that lives on. */
+#define CALLER_PID 1U
 #define CALLS_MAX 12
 #define DEPTH_MAX 4
 #define TEXT_MAX 600
@@ -238,13 +243,59 @@ static int method_credentials(sd_bus_message *m, void *userdata, sd_bus_error *e
         if (caller == (uid_t)-1)
                 return sd_bus_reply_method_errorf(m, DRIVER ".Error.NameHasNoOwner", "gone");
         return sd_bus_reply_method_return(
-                m, "a{sv}", 2, "UnixUserID", "u", (uint32_t)caller, "ProcessID", "u", 1U);
+                m, "a{sv}", 2, "UnixUserID", "u", (uint32_t)caller, "ProcessID", "u", CALLER_PID);
 }
 
 static const sd_bus_vtable driver_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("GetConnectionCredentials", "s", "a{sv}", method_credentials,
                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};
+
+/* logind, asked where somebody sits who has a session open here: mostly in alice's. */
+static int method_session_of(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        (void)userdata;
+        (void)error;
+        if (take(4) == 3)
+                return sd_bus_reply_method_errorf(
+                        m, "org.freedesktop.login1.NoSessionForPID", "none");
+        return sd_bus_reply_method_return(m, "o", LOGIND_SESSION_PATH);
+}
+
+static int get_property(sd_bus *bus, const char *path, const char *interface, const char *property,
+        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        uint64_t now;
+
+        (void)bus;
+        (void)path;
+        (void)interface;
+        (void)userdata;
+        (void)error;
+        if (strcmp(property, "User") == 0)
+                return sd_bus_message_append(reply, "(uo)", 1000U + take(8) / 7, "/user");
+        if (strcmp(property, "Leader") == 0)
+                return sd_bus_message_append(reply, "u", CALLER_PID + take(8) / 7);
+        if (strcmp(property, "State") == 0)
+                return sd_bus_message_append(reply, "s", take(8) == 7 ? "closing" : "active");
+        require(sd_event_now(event, CLOCK_MONOTONIC, &now) >= 0);
+        return sd_bus_message_append(reply, "t", take(8) == 7 ? (uint64_t)1 : now);
+}
+
+static const sd_bus_vtable logind_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("GetSessionByPID", "u", "o", method_session_of, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};
+
+static const sd_bus_vtable logind_session_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("User", "(uo)", get_property, 0, 0),
+        SD_BUS_PROPERTY("Leader", "u", get_property, 0, 0),
+        SD_BUS_PROPERTY("State", "s", get_property, 0, 0),
+        SD_BUS_PROPERTY("TimestampMonotonic", "t", get_property, 0, 0),
         SD_BUS_VTABLE_END,
 };
 
@@ -287,6 +338,10 @@ static void connect_buses(void)
                         server, NULL, USER_PATH, USER_INTERFACE, user_vtable, faces + 1) >= 0 &&
                 sd_bus_add_object_vtable(client, NULL, DRIVER_PATH, DRIVER, driver_vtable, NULL) >=
                         0 &&
+                sd_bus_add_object_vtable(
+                        client, NULL, LOGIND_PATH, LOGIND ".Manager", logind_vtable, NULL) >= 0 &&
+                sd_bus_add_object_vtable(client, NULL, LOGIND_SESSION_PATH, LOGIND ".Session",
+                        logind_session_vtable, NULL) >= 0 &&
                 sd_bus_add_filter(client, NULL, on_message, NULL) >= 0);
         require(sd_event_new(&event) >= 0);
         while (sd_bus_is_ready(client) <= 0 || sd_bus_is_ready(server) <= 0)

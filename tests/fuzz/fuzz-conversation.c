@@ -1,36 +1,48 @@
 /* The conversation of a login: whatever is answered, and whatever Kratos makes of it, a login is
  * granted only if every factor that is demanded of it was verified in it, for its identity; each
- * answer leads to one result; and no session at Kratos is lost. An input is what is demanded, and
- * then a program of answers, faults and times. Logins are the daemon's own, and what lies below
- * them stands in (bus-stand-ins.h). */
+ * answer leads to one result; and no session at Kratos is lost, nor one revoked that is open. An
+ * input is what is demanded, and then a program of answers, faults and times; where a login was
+ * granted, a session may be opened, which logins in its place then renew. Logins and sessions are
+ * the daemon's own, and what lies below them stands in (bus-stand-ins.h). */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "bus-stand-ins.h"
 #include "common/interface.h"
 #include "common/words.h"
 #include "kratosd/login-steps.h"
 #include "kratosd/seal.h"
+#include "kratosd/timespan.h"
 
 #define LOGINS_AT_ONCE 3
 #define ACTIONS_MAX 48
 
+/* The process of the first login; each has one of its own. */
+#define FIRST_PID 100
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A login as its caller knows it. */
+/* A login as its caller knows it, and the session that it has opened. */
 typedef struct talk {
         bool begun;
         bool waits; /* for a result */
+        bool granted;
         unsigned answers;
         login_caller caller;
+        const char *user;
         char id[ID_LENGTH + 1];
+        char session[ID_LENGTH + 1];
+        int lifeline; /* or -1 */
 } talk;
 
 static talk talks[LOGINS_AT_ONCE];
 static logins *all;
+static sessions *open_sessions;
 
 static void check_prompt(const login_prompt *prompt)
 {
@@ -55,8 +67,10 @@ static void on_result(const login_result *result, void *userdata)
                 return;
         }
         t->begun = false;
-        if (result->verdict == VERDICT_GRANTED)
+        if (result->verdict == VERDICT_GRANTED) {
                 require(grants-- > 0);
+                t->granted = true;
+        }
 }
 
 static secret *make_answer(void)
@@ -76,6 +90,34 @@ static secret *make_answer(void)
         return s;
 }
 
+static int64_t monotonic_usec(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (int64_t)ts.tv_sec * (int64_t)USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
+/* Where logind says that a caller sits, once somebody can: mostly in a session of its own. */
+static session_place take_place(uid_t uid)
+{
+        session_place place = { .uid = uid, .since = monotonic_usec() };
+
+        if (!store_has_open(NULL, "alice") && !store_has_open(NULL, "bob"))
+                return (session_place){ 0 };
+        place.leader = FIRST_PID + (pid_t)take(LOGINS_AT_ONCE);
+        switch (take(8)) {
+        case 5:
+                return (session_place){ 0 };
+        case 6:
+                place.uid++;
+                break;
+        case 7:
+                place.since -= (int64_t)(3600 * USEC_PER_SEC);
+        }
+        return place;
+}
+
 static void begin(talk *t)
 {
         login_context context = { .service = "sshd", .purpose = "login" };
@@ -88,10 +130,13 @@ static void begin(talk *t)
         t->caller = (login_caller){ .uid = 0, .is_program = true };
         if (take(4) == 3)
                 t->caller = (login_caller){ .uid = *user == 'a' ? 1000 : 1001 };
+        t->caller.place = take_place(*user == 'a' ? 1000 : 1001);
         if (login_begin(all, t->caller, user, &context, t->id, &prompt) != 0)
                 return;
         check_prompt(&prompt);
         t->begun = true;
+        t->granted = false;
+        t->user = user;
         t->answers = 0;
 }
 
@@ -122,6 +167,41 @@ static void run_loop(unsigned turns)
                 ;
 }
 
+/* Only a program opens what it was granted, and only once. */
+static void open_session(talk *t)
+{
+        int r;
+
+        if (t->begun || !t->user || t->lifeline >= 0)
+                return;
+        r = sessions_open(open_sessions, t->user, UUID, t->id, "sshd",
+                FIRST_PID + (pid_t)(t - talks), t->session, &t->lifeline);
+        require(r != 0 || (t->granted && t->caller.is_program));
+        t->granted = false;
+}
+
+/* By PAM, or because its process is gone. */
+static void close_session(talk *t, bool killed)
+{
+        if (t->lifeline < 0)
+                return;
+        if (!killed)
+                (void)sessions_close(open_sessions, t->session);
+        close(t->lifeline);
+        t->lifeline = -1;
+}
+
+static void hurry_or_session(talk *t)
+{
+        unsigned which = take(16);
+
+        if (which % 8 == 4 || which % 8 == 5)
+                return open_session(t);
+        if (which % 8 == 6)
+                return close_session(t, which > 8);
+        hurry = which % 8 == 3;
+}
+
 static void act(void)
 {
         talk *t = talks + take(LOGINS_AT_ONCE);
@@ -139,8 +219,7 @@ static void act(void)
                         (void)login_cancel(all, t->caller, t->id);
                 return;
         case 6:
-                hurry = take(4) == 3;
-                return;
+                return hurry_or_session(t);
         default:
                 run_loop(take(6));
         }
@@ -173,17 +252,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static accounts none;
         static sealer *key;
-        sessions *open = NULL;
 
         if (!event)
                 require(sd_event_new(&event) >= 0);
         if (!key)
                 key = make_sealer();
         input_begin(data, size);
-        memset(talks, 0, sizeof(talks));
+        for (unsigned i = 0; i < LOGINS_AT_ONCE; i++)
+                talks[i] = (talk){ .lifeline = -1 };
         demand();
-        require(sessions_new(event, NULL, NULL, &open) == 0 &&
-                logins_new(event, &none, key, NULL, NULL, open, NULL, &all) == 0);
+        require(sessions_new(event, NULL, NULL, &open_sessions) == 0 &&
+                logins_new(event, &none, key, NULL, NULL, open_sessions, NULL, &all) == 0);
         for (unsigned i = 0; i < ACTIONS_MAX && !input_is_over(); i++) {
                 act();
                 if (take(2))
@@ -192,9 +271,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         run_loop(64);
         all = logins_free(all);
         kratos_check_sessions();
-        for (unsigned i = 0; i < LOGINS_AT_ONCE; i++)
+        for (unsigned i = 0; i < LOGINS_AT_ONCE; i++) {
                 require(!talks[i].waits);
-        sessions_free(open);
+                close_session(talks + i, i % 2);
+        }
+        run_loop(64);
+        kratos_check_sessions();
+        open_sessions = sessions_free(open_sessions);
         while (sd_event_run(event, 0) > 0)
                 ;
         return 0;
