@@ -7,10 +7,12 @@ import pytest
 from programs import (
     Connection, Json, Terminal, closed, events, lives_on, only_session, wait_for_active,
 )  # fmt: skip
+from world import pam
 from world.daemon import Daemon
 from world.journal import Journal
 from world.kratos import Identity, Kratos
 from world.logind import Logind
+from world.paths import TREE
 from world.ssh import Sshd, SshSession
 
 # What a shell's echo shows of it is not what the terminal waits for.
@@ -80,6 +82,27 @@ def test_su_to_oneself(
     assert entry["KRATOSD_REASON"] == "borrowed"
     lives_on(kratos, session)
     assert len(Daemon.lifelines()) == 1
+    shell.logout()
+
+
+HELPER = "/usr/lib/polkit-1/polkit-agent-helper-1"
+
+
+def test_polkit(
+    daemon: Daemon, kratos: Kratos, alice: Identity, journal: Journal, logind: Logind, sshd: Sshd
+) -> None:
+    """What an agent runs for whoever is to show who they are, setuid root, with what it reads after a
+    cookie. There is no polkitd here to tell of it."""
+    pam.pam_service("polkit-1", (TREE / "etc/pam/sudo").read_text())
+    shell = sits(logind, sshd, alice)
+    session = only_session(kratos, alice, "sshd")
+    for password, event in ("wrong", "login-refused"), (alice.password, "session-renewed"):
+        # In capitals, for that is not what the terminal waits for.
+        shown = shell.run(f"printf 'cookie\\n%s\\n' '{password}' | {HELPER} alice 2>&1 | tr a-z A-Z")
+        assert "PAM_PROMPT_ECHO_OFF PASSWORD: " in shown
+        assert journal.wait(KRATOSD_EVENT=event)["KRATOSD_SERVICE"] == "polkit-1"
+        assert is_renewed(kratos, session) == (event == "session-renewed")
+    assert len(kratos.sessions()) == 1
     shell.logout()
 
 
