@@ -1,6 +1,7 @@
 """The fixtures of the conversations' tests. What they share by name is in factors.py."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 for folder in "login", "programs":
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
+from abandoning import imitated  # noqa: E402, F401
 from bus_fixtures import daemon  # noqa: E402, F401
 from factors import SERVICE, Person, table  # noqa: E402
 from world.daemon import Daemon  # noqa: E402
@@ -33,8 +35,10 @@ def bob(stopped_daemon: Daemon, kratos: Kratos) -> Person:
     return Person.create(kratos, stopped_daemon, "bob", email=None)
 
 
-def pytest_terminal_summary(terminalreporter) -> None:
-    if table:
-        terminalreporter.section("combination × result")
-        for line in table:
-            terminalreporter.write_line(line)
+@pytest.fixture(autouse=True)
+def _table(record_property) -> Iterator[None]:
+    """Combination × result, which the runner prints below each test."""
+    table.clear()
+    yield
+    for line in table:
+        record_property("shown", line)

@@ -219,6 +219,8 @@ def read_report(file: str, report: Path) -> Result:
         if outcome == "skipped":
             line += f": {kinds['skipped'].get('message')}"
         result.lines.append(line)
+        shown = [property.get("value") for property in case.iter("property")]
+        result.lines += [f"       {text}" for text in shown]
     return result
 
 
