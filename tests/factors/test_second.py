@@ -8,7 +8,7 @@ import pytest
 from calling import start
 from factors import (
     APP, APP_OF_MANY, BACKUP, BACKUP_OF_MANY, BAD, CHOICE, DENIED, GRANTED, MAILED, MAILED_OF_MANY, NO_CHOICE,
-    NO_MAIL, PASSWORD, THROTTLED, USED, WRONG, Person, Talk, note,
+    NO_MAIL, PASSWORD, THROTTLED, UNAVAILABLE, USED, WRONG, Person, Talk, note,
 )  # fmt: skip
 from faultserver import FaultServer, faults
 from logging_in import nothing_left, reason
@@ -170,6 +170,28 @@ class TestSecurityKey:
         assert Talk().password().asked(APP).say(alice.app_code).result() == GRANTED
         nothing_left(keys)
         note("security key beside an app", GRANTED)
+
+    SILENCE = {
+        "a fault": faults.failure,
+        "not let through": lambda: faults.html(404),
+        "sent elsewhere": faults.redirect,
+        "nothing": faults.empty,
+    }
+
+    @pytest.mark.parametrize("silence", SILENCE)
+    def test_rule_4_where_it_cannot_be_known(
+        self, stopped_daemon: Daemon, kratos: Kratos, alice: Person, silence: str
+    ) -> None:
+        upstream = kratos.public_port, kratos.admin_port
+        with FaultServer(PROXY_PORT, upstream=upstream) as proxy:
+            stopped_daemon.configure(Kratos={"PublicURL": proxy.url})
+            start(stopped_daemon)
+            assert Talk().password().result() == GRANTED
+            assert len(proxy.of("elsewhere")) == 1
+            proxy.set("elsewhere", self.SILENCE[silence]())
+            assert Talk().password().result() == UNAVAILABLE
+            nothing_left(kratos)
+        note(f"whether there is a security key, Kratos does not say: {silence}", UNAVAILABLE)
 
 
 class TestMail:

@@ -121,7 +121,7 @@ def check_requests(server: FaultServer) -> None:
         for unwanted in "cookie", "origin", "authorization", "expect", "referer":
             assert request.header(unwanted) is None, request.text()
         assert request.header("content-type") == ("application/json" if request.body else None)
-        if request.endpoint not in ("sessions", "session", "second"):
+        if request.endpoint not in ("sessions", "session", "second", "elsewhere"):
             assert request.header("x-session-token") is None, request.text()
         assert PASSWORD not in request.text() or request.endpoint == "login"
 
