@@ -306,6 +306,7 @@ void revoker_end(revoker *r, session_row *row)
 void revoker_kick(revoker *r)
 {
         (void)r;
+        rows_check_revoking();
 }
 
 void revoker_use_token(revoker *r, const char *user, const char *identity, const secret *token)

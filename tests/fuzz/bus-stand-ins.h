@@ -59,5 +59,8 @@ void rows_forget(void);
 bool row_stands_for(const char *nonce, const char *session);
 bool row_is_open(const char *session, const char *but);
 
+/* What waits to be revoked is not open. */
+void rows_check_revoking(void);
+
 /* The next byte of the input, modulo limit; 0 at its end. */
 unsigned take(unsigned limit);

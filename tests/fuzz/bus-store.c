@@ -47,6 +47,13 @@ bool row_is_open(const char *session, const char *but)
         return false;
 }
 
+void rows_check_revoking(void)
+{
+        for (size_t i = 0; i < ROWS_MAX; i++)
+                if (rows[i].state == ROW_REVOKING)
+                        require(rows[i].session[0] && !row_is_open(rows[i].session, rows[i].id));
+}
+
 int store_insert(store *s, const session_row *row)
 {
         session_row *place = row_of("");
