@@ -52,6 +52,7 @@ class Person:
     kratos: Kratos
     identity: Identity
     secret: str = ""
+    phone: str = ""
     # The times of codes that were given out: each is right once.
     steps: int = 0
 
@@ -71,6 +72,16 @@ class Person:
         value = {"type": "lookup_secret", "identifiers": [self.identity.id], "config": config}
         operation = {"op": "add", "path": "/credentials/lookup_secret", "value": value}
         self.kratos.patch(self.identity.id, operation)
+        return self
+
+    def add_phone(self, number: str) -> "Person":
+        operation = {"op": "add", "path": "/traits/phone", "value": number}
+        self.kratos.patch(self.identity.id, operation)
+        self.phone = number
+        return self
+
+    def remove_mail_address(self) -> "Person":
+        self.kratos.patch(self.identity.id, {"op": "remove", "path": "/traits/email"})
         return self
 
     def add_security_key(self) -> "Person":
@@ -100,10 +111,11 @@ class Person:
         return totp_code(self.secret, time.time() + 30)
 
     def mails(self) -> list[str]:
-        """The codes that were sent, the newest first."""
+        """The codes that were sent, by mail or message, the newest first."""
         answer = self.kratos.admin("GET", "/admin/courier/messages?page_size=250")
         assert answer.status == 200, answer
-        recipients = [one for one in answer.body if one["recipient"].startswith(self.identity.username)]
+        own = self.identity.username, self.phone or self.identity.username
+        recipients = [one for one in answer.body if one["recipient"].startswith(own)]
         found = [re.search(r"\b(\d{6})\b", one["body"]) for one in recipients]
         return [one.group(1) for one in found if one]
 

@@ -283,6 +283,42 @@ class TestMail:
         note("mailed code: without an address, this Kratos demands it all the same", "Permission denied")
 
 
+class TestMessage:
+    """A code that Kratos sends to a telephone."""
+
+    PHONE = "+4915112345678"
+    SENT = "Code sent to …78 (Enter: send again): "
+
+    def test_right(self, mailing: Kratos, daemon: Daemon, alice: Person) -> None:
+        alice.add_phone(self.PHONE).remove_mail_address()
+        talk = Talk().password().asked(self.SENT).say("000000").asked(WRONG + self.SENT)
+        (code,) = alice.mails()
+        assert talk.say(code).result() == GRANTED
+        nothing_left(mailing)
+        note("code by message: wrong, then right", GRANTED)
+
+    def test_beside_a_mail(self, mailing: Kratos, daemon: Daemon, alice: Person) -> None:
+        """Kratos names either of them first. The code that went to that one counts no more."""
+        alice.add_phone(self.PHONE)
+        asked = {
+            place: f"Code sent to {place} (Enter: send again, ?: another way): "
+            for place in ("a…@example.test", "…78")
+        }
+        talk = Talk().password()
+        first = list(asked)[talk.child.expect_exact([prompt.encode() for prompt in asked.values()])]
+        (other,) = set(asked) - {first}
+        talk.child.sendline("?")
+        talk.child.expect_exact([b"1 mail to ", b"1 message to "])
+        talk.child.expect_exact(b": ")
+        talk.child.sendline("2")
+        talk.child.expect_exact(asked[other].encode())
+        code, old = alice.mails()
+        talk.say(old).asked(WRONG + asked[other]).say(code)
+        assert talk.result() == GRANTED
+        nothing_left(mailing)
+        note("code by message beside a mailed one: each chosen", GRANTED)
+
+
 class TestChoice:
     @pytest.fixture
     def everything(self, mailing: Kratos, daemon: Daemon, alice: Person) -> Person:
