@@ -1,12 +1,15 @@
 """passwd on a terminal, prompt by prompt, and what Kratos takes afterwards."""
 
+from pathlib import Path
 from typing import Any
 
 import pexpect
 from factors import PASSWORD, Person
 from programs import Terminal
 
+from world import pam
 from world.kratos import Kratos
+from world.paths import WORLD
 
 NEW = "a wholly new one of alice"
 
@@ -29,11 +32,28 @@ UNKNOWN = "Kratos did not say whether the password was changed."
 UNREACHABLE = "The password cannot be changed now. It is unchanged."
 
 
+def watched(argv: list[str], user: str) -> list[str]:
+    """The like under the sanitizers. A setuid program takes nothing to be preloaded from its environment:
+    so it finds that in a file of /etc, which is there for it alone."""
+    environment = pam.sanitizer_environment()
+    preload, options = WORLD / "open" / "preload", environment["ASAN_OPTIONS"]
+    preload.write_text(environment["LD_PRELOAD"] + "\n")
+    Path("/etc/ld.so.preload").touch()
+    script = f'mount --bind {preload} /etc/ld.so.preload; exec "$@"'
+    person = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+    home = "/root" if user == "root" else f"/home/{user}"
+    variables = [f"ASAN_OPTIONS={options}", f"HOME={home}", f"USER={user}", f"LOGNAME={user}"]
+    return ["unshare", "--mount", "sh", "-ec", script, "sh", *person, "env", *variables, *argv]
+
+
 class Passwd(Terminal):
     """passwd, run by a person, for themselves unless told otherwise."""
 
     def __init__(self, *arguments: str, user: str = "alice", program: str = "passwd", **further: Any) -> None:
-        super().__init__(program, *arguments, user=user, **further)
+        argv = [program, *arguments]
+        if pam.sanitized:
+            argv, user = watched(argv, user), "root"
+        super().__init__(*argv, user=user, **further)
 
     def asked(self, prompt: str) -> "Passwd":
         found = self.child.expect_exact([prompt.encode(), pexpect.EOF])

@@ -11,6 +11,8 @@ from world.kratos import Kratos
 
 PURPOSE = {"purpose": "change-password", "service": "passwd"}
 
+pytestmark = pytest.mark.sanitized
+
 
 @pytest.fixture
 def root(daemon: Daemon) -> Caller:

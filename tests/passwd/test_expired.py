@@ -22,6 +22,8 @@ DEMAND = "You have to change your password now."
 DEMANDED = ("password-expired", DEMAND)
 FINE = ("ok", "")
 
+pytestmark = pytest.mark.sanitized
+
 
 @pytest.fixture(autouse=True)
 def _accounts() -> None:

@@ -27,6 +27,8 @@ session  required  pam_kratos.so
 session  required  {MODULE} {FILE}
 """
 
+pytestmark = pytest.mark.sanitized
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _module() -> None:
