@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 #include <systemd/sd-bus.h>
+#include <unistd.h>
 
 #include "adoption.h"
 #include "common/interface.h"
@@ -16,6 +17,10 @@
 
 /* A bus or daemon that takes longer is as good as none. */
 #define REPLY_USEC (10 * USEC_PER_SEC)
+
+/* How long Kratos is waited for, and how often it is asked how far that is. */
+#define REVOKE_USEC (5 * USEC_PER_SEC)
+#define REVOKE_POLL_USEC (USEC_PER_SEC / 10)
 
 #define _cleanup_bus_ _cleanup_(sd_bus_flush_close_unrefp)
 
@@ -165,4 +170,52 @@ int command_add_account(const char *assignment)
         if (!user_name_is_valid(c.name))
                 return fail(EX_USAGE, "%s cannot be a user's name", c.name);
         return run(&c);
+}
+
+static int ask_to_revoke(sd_bus *bus, sd_bus_error *error, unsigned *ret_left)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r = sd_bus_call_method(bus, MANAGER_NAME, MANAGER_PATH, MANAGER_INTERFACE, "RevokeAll",
+                error, &reply, NULL);
+
+        return r < 0 ? r : sd_bus_message_read(reply, "u", ret_left);
+}
+
+/* Until Kratos has confirmed all, or does not in time. */
+static int revoke_all(sd_bus *bus, sd_bus_error *error, unsigned *ret_left)
+{
+        int64_t end = boottime_usec() + (int64_t)REVOKE_USEC;
+        int r;
+
+        while ((r = ask_to_revoke(bus, error, ret_left)) >= 0 && *ret_left > 0 &&
+                boottime_usec() < end)
+                usleep(REVOKE_POLL_USEC);
+        return r;
+}
+
+int command_revoke_all(void)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        unsigned left = 0;
+        int r;
+
+        if (geteuid() != 0)
+                return fail(EX_NOPERM, "only root may say so");
+        r = connect_bus(&bus);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, REVOKE_USEC);
+        if (r >= 0)
+                r = revoke_all(bus, &error, &left);
+        if (r < 0)
+                return fail(EX_UNAVAILABLE,
+                        "no kratosd answers here (%s): sessions at Kratos end when it runs again, "
+                        "or by themselves",
+                        error.message ? error.message : strerror(-r));
+        if (left > 0)
+                return fail(EX_TEMPFAIL,
+                        "Kratos has not confirmed the end of %u sessions yet: kratosd goes on "
+                        "trying while it runs; without it, they end by themselves",
+                        left);
+        return EX_OK;
 }

@@ -11,3 +11,7 @@ int command_add_account(const char *assignment);
 
 /* kratosd --unpin NAME: the name is nobody's any more, and belongs to whoever uses it next. */
 int command_unpin(const char *name);
+
+/* kratosd --revoke-all: the running daemon ends all sessions at Kratos, and throws nobody out.
+ * Waits for Kratos for some seconds, and says how many it has not confirmed by then. */
+int command_revoke_all(void);

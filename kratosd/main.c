@@ -24,6 +24,7 @@ static const char help[] =
         "  kratosd --add-account NAME=IDENTITY\n"
         "                          a name is an identity's here, by the administrator's word\n"
         "  kratosd --unpin NAME    a name is nobody's here any more\n"
+        "  kratosd --revoke-all    end all sessions at Kratos; people stay logged in\n"
         "  kratosd --ssh-keys NAME a person's keys, for sshd's AuthorizedKeysCommand\n"
         "  kratosd --version\n"
         "  kratosd --help\n"
@@ -61,6 +62,7 @@ int main(int argc, char **argv)
                 { "check-config", no_argument, NULL, 'c' },
                 { "add-account", required_argument, NULL, 'a' },
                 { "unpin", required_argument, NULL, 'u' },
+                { "revoke-all", no_argument, NULL, 'r' },
                 { "ssh-keys", required_argument, NULL, 'k' },
                 { "version", no_argument, NULL, 'v' },
                 { "help", no_argument, NULL, 'h' },
@@ -78,6 +80,8 @@ int main(int argc, char **argv)
                 return command_add_account(optarg);
         case 'u':
                 return command_unpin(optarg);
+        case 'r':
+                return command_revoke_all();
         case 'k':
                 return command_ssh_keys(optarg);
         case 'v':

@@ -260,6 +260,8 @@ static int make_parts(manager *m, config *c)
         r = store_new(STATE_DIRECTORY, &m->store);
         if (r < 0)
                 return r;
+        if (store_is_newer(m->store))
+                return MANAGER_MISCONFIGURED;
         r = make_sealer(m);
         if (r != 0)
                 return r;

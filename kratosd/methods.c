@@ -442,6 +442,30 @@ static void run_unpin(operation *taken)
         operation_answer(o, r);
 }
 
+static int make_count(operation *o, sd_bus_message **ret)
+{
+        unsigned left = 0;
+        int r = sessions_end_all(o->all->sessions);
+
+        if (r == 0)
+                r = sessions_count_ended(o->all->sessions, &left);
+        if (r == 0)
+                r = sd_bus_message_new_method_return(o->message, ret);
+        return r < 0 ? r : sd_bus_message_append(*ret, "u", left);
+}
+
+static void run_revoke_all(operation *taken)
+{
+        _cleanup_operation_ operation *o = taken;
+        sd_bus_message *reply = NULL;
+        int r;
+
+        if (check_signature(o->message, "") != 0)
+                return operation_answer(o, VERDICT_INVALID);
+        r = make_count(o, &reply);
+        conclude(o, r < 0 ? r : 0, reply);
+}
+
 #define DEFINE_METHOD(name)                                                                        \
         static int method_##name(sd_bus_message *m, void *userdata, sd_bus_error *error)           \
         {                                                                                          \
@@ -460,6 +484,7 @@ DEFINE_METHOD(change_password);
 DEFINE_METHOD(close_session);
 DEFINE_METHOD(add_account);
 DEFINE_METHOD(unpin);
+DEFINE_METHOD(revoke_all);
 
 /* All are "unprivileged": sd-bus's own check of the caller would block. Ours is in operation.c. */
 #define SHARED_METHODS                                                                             \
@@ -489,6 +514,8 @@ const sd_bus_vtable manager_vtable[] = {
                 SD_BUS_NO_RESULT, method_add_account, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Unpin", SD_BUS_ARGS("s", user), SD_BUS_NO_RESULT, method_unpin,
                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RevokeAll", SD_BUS_NO_ARGS, SD_BUS_RESULT("u", left),
+                method_revoke_all, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
 

@@ -456,6 +456,26 @@ void revoker_end(revoker *r, session_row *row)
         revoker_kick(r);
 }
 
+static int count_one(const char *id, void *userdata)
+{
+        unsigned *count = userdata;
+
+        (void)id;
+        (*count)++;
+        return 0;
+}
+
+int revoker_count(revoker *r, unsigned *ret)
+{
+        unsigned count = 0;
+        int n = store_each_id(r->store, ROW_REVOKING, count_one, &count);
+
+        if (n < 0)
+                return n;
+        *ret = count;
+        return 0;
+}
+
 void revoker_kick(revoker *r)
 {
         wake_in(r, 0);

@@ -23,6 +23,9 @@ DEFINE_CLEANUP(revoker *, revoker_free);
  * kept in memory until it is revoked. */
 void revoker_end(revoker *r, session_row *row);
 
+/* How many rows in the store are still to be revoked. -errno. */
+int revoker_count(revoker *r, unsigned *ret);
+
 /* Looks at the store again, because rows in it became due. */
 void revoker_kick(revoker *r);
 

@@ -186,7 +186,7 @@ static void arm_expiry(sessions *s);
 
 /* Many at once, as after a power cut, are stored as one change. Where that fails, all of them are
  * still what they were, and are ended again. */
-static int end_dead(starting *st)
+static int end_found(starting *st, const char *reason)
 {
         store *s = st->sessions->store;
         int r = st->n_dead > 0 ? store_begin(s) : 0;
@@ -194,7 +194,7 @@ static int end_dead(starting *st)
         if (r < 0 || st->n_dead == 0)
                 return r;
         for (size_t i = 0; i < st->n_dead; i++) {
-                int ended = end_row(st->sessions, st->dead[i], "lifeline-gone");
+                int ended = end_row(st->sessions, st->dead[i], reason);
 
                 if (ended < 0 && ended != -ENOENT)
                         r = ended;
@@ -214,7 +214,7 @@ int sessions_start(sessions *s)
         if (r == 0) {
                 if (st.failed == 0)
                         lifeline_sweep(is_open, s);
-                r = end_dead(&st);
+                r = end_found(&st, "lifeline-gone");
         }
         free(st.dead);
         arm_expiry(s);
@@ -498,4 +498,34 @@ int sessions_cancel(sessions *s, const char *login)
 int sessions_find_open(sessions *s, const char *id, session_row *ret)
 {
         return sessions_is_open(s, id) ? store_find(s->store, id, ret) : -ENOENT;
+}
+
+static int add_any(const char *id, void *userdata)
+{
+        return add_dead(userdata, id);
+}
+
+int sessions_end_all(sessions *s)
+{
+        static const enum row_state states[] = { ROW_GRANTED, ROW_OPEN, ROW_CHANGING };
+        starting st = { .sessions = s };
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < sizeof(states) / sizeof(states[0]); i++)
+                r = store_each_id(s->store, states[i], add_any, &st);
+        if (r == 0)
+                r = end_found(&st, "administrator");
+        for (size_t i = 0; r == 0 && i < st.n_dead; i++) {
+                session *one = find(s, st.dead[i]);
+
+                if (one)
+                        drop(one);
+        }
+        free(st.dead);
+        return r;
+}
+
+int sessions_count_ended(sessions *s, unsigned *ret)
+{
+        return revoker_count(s->revoker, ret);
 }

@@ -57,3 +57,10 @@ int sessions_cancel(sessions *s, const char *login);
 
 /* The row of an open session. -ENOENT where it has ended. */
 int sessions_find_open(sessions *s, const char *id, session_row *ret);
+
+/* Ends all that are granted or open, because the administrator says so. Nobody is thrown out:
+ * whoever is logged in stays, without a session at Kratos. -errno. */
+int sessions_end_all(sessions *s);
+
+/* How many of those that have ended Kratos has not confirmed yet. -errno. */
+int sessions_count_ended(sessions *s, unsigned *ret);

@@ -88,17 +88,21 @@ static int read_version(sqlite3 *db, int *ret)
         return 0;
 }
 
+/* A newer kratosd's file is left as it is: not even its log of changes is put into it. */
+static int check_version(sqlite3 *db, int *ret)
+{
+        int r = read_version(db, ret);
+
+        if (r < 0 || *ret <= SCHEMA_VERSION)
+                return r;
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        return -EPROTONOSUPPORT;
+}
+
 /* Brings the file to today's version, a step at a time, each of which is done whole or not at all.
  */
-static int migrate(sqlite3 *db)
+static int migrate(sqlite3 *db, int version)
 {
-        int version = 0, r;
-
-        r = read_version(db, &version);
-        if (r < 0)
-                return r;
-        if (version > SCHEMA_VERSION)
-                return -EPROTONOSUPPORT;
         for (; version < SCHEMA_VERSION; version++) {
                 _cleanup_free_ char *script = NULL;
                 int code;
@@ -149,7 +153,7 @@ static int settle_strangers(store *s)
 
 static int open_db(store *s)
 {
-        int code, r;
+        int code, r, version = 0;
 
         code = sqlite3_open_v2(s->path, &s->db,
                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
@@ -161,9 +165,14 @@ static int open_db(store *s)
                                                                 : error_of(code);
         /* One process has the file; exclusive locking keeps the wal's index out of shared memory.
          */
+        code = sqlite3_exec(s->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+        if (code != SQLITE_OK)
+                return error_of(code);
+        r = check_version(s->db, &version);
+        if (r < 0)
+                return r;
         code = sqlite3_exec(s->db,
-                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = "
-                "FULL;"
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                 "PRAGMA secure_delete = ON; PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY;",
                 NULL, NULL, NULL);
         if (code != SQLITE_OK)
@@ -172,7 +181,7 @@ static int open_db(store *s)
          * of a column that has a partial index, as a session's state has. */
         if (sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL) != SQLITE_OK)
                 return -EIO;
-        r = migrate(s->db);
+        r = migrate(s->db, version);
         if (r < 0)
                 return r;
         r = prepare(s);
@@ -242,13 +251,19 @@ int store_new(const char *directory, store **ret)
         s->opened = try_open(s);
         if (s->opened == -EPROTONOSUPPORT)
                 log_message(LOG_ERR,
-                        "%s was written by a newer kratosd: use that one, or move the file away",
+                        "%s was written by a newer kratosd: use that one, or move the file away, "
+                        "and with it what is known of sessions, names and uids",
                         s->path);
         else if (s->opened < 0)
                 log_message(LOG_ERR, "%s cannot be opened, so nobody of ours can log in: %s",
                         s->path, strerror(-s->opened));
         *ret = TAKE_PTR(s);
         return 0;
+}
+
+bool store_is_newer(const store *s)
+{
+        return s->opened == -EPROTONOSUPPORT;
 }
 
 store *store_free(store *s)

@@ -77,6 +77,9 @@ int64_t boottime_usec(void);
 /* Makes the store of a directory. Fails only with -ENOMEM: a file that cannot be opened now is said
  * in the log. One that is corrupt is set aside for a while (aside.h), which is said as well. */
 int store_new(const char *directory, store **ret);
+/* Whether its file was a newer kratosd's when it was last opened: nothing of ours is to be done
+ * then. */
+bool store_is_newer(const store *s);
 store *store_free(store *s);
 DEFINE_CLEANUP(store *, store_free);
 

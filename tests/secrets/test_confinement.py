@@ -141,7 +141,7 @@ class TestBinaries:
 
     def test_rule_9_options(self) -> None:
         text = subprocess.run([DAEMON, "--help"], capture_output=True, text=True, check=True).stdout
-        commands = {"--add-account", "--unpin", "--ssh-keys"}
+        commands = {"--add-account", "--unpin", "--revoke-all", "--ssh-keys"}
         assert set(re.findall(r"--[a-z-]+", text)) == {"--check-config", "--version", "--help"} | commands
         for option in "--config=/tmp/x", "--debug", "--test", "--insecure", "-c", "-d", "/tmp/x":
             assert subprocess.run([DAEMON, option], capture_output=True).returncode == 64
