@@ -214,8 +214,8 @@ int command_revoke_all(void)
                         error.message ? error.message : strerror(-r));
         if (left > 0)
                 return fail(EX_TEMPFAIL,
-                        "Kratos has not confirmed the end of %u sessions yet: kratosd goes on "
+                        "Kratos has not confirmed the end of %u session%s yet: kratosd goes on "
                         "trying while it runs; without it, they end by themselves",
-                        left);
+                        left, left == 1 ? "" : "s");
         return EX_OK;
 }
