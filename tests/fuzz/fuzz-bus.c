@@ -197,7 +197,8 @@ static void check_success(const call *c, sd_bus_message *m)
         }
         if (strcmp(c->method, "ChangePassword") == 0)
                 require(c->manager && c->good_memfd && changes-- > 0);
-        if (strcmp(c->method, "AddAccount") == 0 || strcmp(c->method, "Unpin") == 0)
+        if (strcmp(c->method, "AddAccount") == 0 || strcmp(c->method, "Unpin") == 0 ||
+                strcmp(c->method, "RevokeAll") == 0)
                 require(c->manager);
         if (strcmp(c->method, "OpenSession") == 0) {
                 require(c->manager && sd_bus_message_read(m, "s", &first) > 0);
@@ -357,7 +358,7 @@ static void make_call(void)
                 { "CheckAccount", "sa" }, { "OpenSession", "ssa" }, { "CloseSession", "s" },
                 { "Answer", "sv" }, { "BeginLogin", "ssh" }, { "Nothing", "" },
                 { "AddAccount", "ss" }, { "Unpin", "s" }, { "Answer", "s" },
-                { "ChangePassword", "sh" } };
+                { "ChangePassword", "sh" }, { "RevokeAll", "" } };
         static const uid_t uids[] = { 0, 1000, 1001, 65534, (uid_t)-1, 0, 0, 0 };
         unsigned which = take(sizeof(methods) / sizeof(methods[0]));
         call *c = calls + n_calls++;

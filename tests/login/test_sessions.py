@@ -2,6 +2,7 @@
 journal says."""
 
 import re
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -27,6 +28,12 @@ def documented_events() -> dict[str, tuple[str, str]]:
     """The MESSAGE_ID and the priority of each event."""
     rows = EVENT_ROW.findall((TREE / "doc/journal.md").read_text())
     return {event: (id, PRIORITIES[priority]) for event, id, priority in rows}
+
+
+def revoke_all(*before: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*before, "/usr/sbin/kratosd", "--revoke-all"], stderr=subprocess.PIPE, text=True, cwd="/", timeout=20
+    )
 
 
 class TestRevocation:
@@ -57,6 +64,36 @@ class TestRevocation:
             assert len(kratos.active_sessions(alice.id)) == left
         time.sleep(0.5)
         assert [session["id"] for session in kratos.active_sessions(alice.id)] == [browser]
+
+    def test_all_at_once_by_the_administrator(
+        self, daemon: Daemon, kratos: Kratos, alice: Identity, journal: Journal, root: Caller
+    ) -> None:
+        """What is open, and what is granted and not opened yet; not Alice's browser."""
+        browser = kratos.login("alice", alice.password).body["session"]["id"]
+        root.open("alice", root.login("alice", alice.password))
+        granted = root.login("alice", alice.password)
+        assert len(kratos.active_sessions(alice.id)) == 3
+        done = revoke_all()
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [session["id"] for session in kratos.active_sessions(alice.id)] == [browser]
+        assert len(journal.entries(KRATOSD_REASON="administrator")) == 2
+        assert refusal(lambda: root.open("alice", granted)) == "NoSuchLogin"
+        # The next login is like any other.
+        root.close(root.open("alice", root.login("alice", alice.password)))
+
+    def test_all_at_once_says_what_it_cannot_do(
+        self, proxy: FaultServer, daemon: Daemon, kratos: Kratos, alice: Identity, root: Caller
+    ) -> None:
+        root.open("alice", root.login("alice", alice.password))
+        proxy.refuse()
+        begun = time.monotonic()
+        done = revoke_all()
+        assert done.returncode == 75 and "the end of 1 session yet" in done.stderr
+        assert 4.5 < time.monotonic() - begun < 8
+        assert revoke_all("setpriv", "--reuid=2001", "--clear-groups").returncode == 77
+        daemon.stop()
+        done = revoke_all()
+        assert done.returncode == 69 and "no kratosd answers here" in done.stderr
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 500])
     def test_by_id_where_the_token_is_of_no_use(

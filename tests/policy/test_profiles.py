@@ -250,9 +250,9 @@ def test_ours_comes_before_any_other_verdict(profile: str) -> None:
 
 
 def test_rule_36_no_other_service_of_debian_asks_for_a_local_password_unnamed() -> None:
-    """Each that does has a profile of ours, or includes one, or the README says that it stays local."""
-    readme = (TREE / "README.md").read_text()
-    (local,) = re.findall(r"Services without a profile of ours stay local: (.+?)\. ", readme)
+    """Each that does has a profile of ours, or includes one, or doc/pam.md says that it stays local."""
+    told = (TREE / "doc/pam.md").read_text()
+    (local,) = re.findall(r"Services without a profile of ours stay local: (.+?)\. ", told)
     named = set(re.findall(r"`([\w-]+)`", local))
     assert {"chsh", "chfn", "polkit-1", "cron"} <= named
     for path in Path("/etc/pam.d").iterdir():

@@ -1,10 +1,12 @@
 """A host as its administrator makes it, before our software comes and after."""
 
+import re
 import shutil
+from pathlib import Path
 
 from world.box import Box
 from world.kratos import ADMIN_PORT, PUBLIC_PORT
-from world.paths import build
+from world.paths import TREE, build
 
 PASSWORD = "correct horse battery staple"
 LOCAL_PASSWORD = "the password of lokal"
@@ -36,17 +38,61 @@ def prepare_host(box: Box) -> None:
     box.write("/etc/ssh/sshd_config.d/people.conf", SSHD)
 
 
+def put_packages(box: Box, folder: Path | None = None) -> list[str]:
+    """Copies those of a folder, or else of the build, onto its disk. Returns the names that they have there."""
+    built = build()
+    assert built
+    found = [path for path in (folder or built / "package").glob("*.deb") if "-dbgsym_" not in path.name]
+    for path in found:
+        shutil.copy(path, box.path("/var/cache"))
+    return [f"/var/cache/{path.name}" for path in found]
+
+
 def install_packages(box: Box) -> None:
     """On a running host. What they depend on is there already."""
-    folder = build()
-    assert folder
-    for package in (folder / "package").glob("*[!m]_*.deb"):
-        shutil.copy(package, box.path("/var/cache"))
+    put_packages(box)
     box.sh("apt-get --quiet --yes install /var/cache/*.deb; rm /var/cache/*.deb", timeout=INSTALL_TIMEOUT)
 
 
+def readme_steps() -> list[list[str]]:
+    """The indented blocks of the README's numbered steps, in their order: each is some lines of a file, or of
+    a shell."""
+    text = (TREE / "README.md").read_text()
+    section = text.split("\n## Put it on a host\n")[1].split("\n## ")[0]
+    steps = section[: section.rindex("\n5. ")]
+    return [
+        [line.strip() for line in block.splitlines()]
+        for block in re.findall(r"(?:^ {7}\S.*\n)+", steps, re.M)
+    ]
+
+
+def take_readme_step(box: Box, lines: list[str]) -> None:
+    if lines[0].startswith("["):
+        text = "\n".join(lines) + "\n"
+        for key, port in ("PublicURL", PUBLIC_PORT), ("AdminURL", ADMIN_PORT):
+            text = re.sub(rf"^{key}=.*$", f"{key}=http://127.0.0.1:{port}", text, flags=re.M)
+        box.write("/etc/kratosd/kratosd.conf.d/local.conf", text)
+        return
+    for line in lines:
+        box.sh(f"cd /var/cache/tree; {line}", timeout=INSTALL_TIMEOUT)
+
+
+def follow_the_readme(box: Box, *, until: str = "") -> None:
+    """On a running host, with the packages built already: that part is done where the tools are. Ends before the
+    line that begins like that."""
+    built, *steps = readme_steps()
+    box.path("/var/cache/tree").mkdir()
+    put_packages(box)
+    take_readme_step(box, [line for line in built if line.startswith("apt install")])
+    for lines in steps:
+        for number, line in enumerate(lines):
+            if until and line.startswith(until):
+                return take_readme_step(box, lines[:number])
+        take_readme_step(box, lines)
+
+
 def install_as_the_readme_says(box: Box) -> None:
-    install_packages(box)
-    box.write("/etc/kratosd/kratosd.conf.d/local.conf", CONFIGURATION)
-    box.run("kratosd", "--check-config")
-    box.run("systemctl", "reload", "kratosd")
+    """As far as it can be done without a Kratos, which the tests have later."""
+    follow_the_readme(box, until="getent passwd")
+    box.write("/etc/kratosd/kratosd.conf.d/tests.conf", "[Log]\nLevel=debug\n")
+    box.sh("rm -r /var/cache/*.deb /var/cache/tree")

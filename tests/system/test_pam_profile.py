@@ -103,8 +103,10 @@ def mapped(shared: Box, kratos: Kratos) -> Iterator[Identity]:
 
 
 def stack(box: Box, name: str) -> str:
-    """The lines of a common- file without what all of them begin with."""
+    """The lines of a common- file without what all of them begin with, and without pam_umask, which Debian 13 has
+    in its sessions."""
     text = box.path(f"/etc/pam.d/{name}").read_text()
+    text = re.sub(r"(?m)^session.*pam_umask\.so.*\n", "", text)
     lines = [line.split(maxsplit=1)[1] for line in text.splitlines() if line and line[0] != "#"]
     return "".join(" ".join(line.split()) + "\n" for line in lines)
 
@@ -221,10 +223,10 @@ def test_rule_23_local_people_do_not_wait_for_a_kratosd_that_hangs(shared: Box) 
         begun = time.monotonic()
         login.type("sudo -k -p 'Pass''word: ' id -un").answer(LOCAL_PASSWORD).shell()
         assert "\nroot\n" in login.output
-        login.type("passwd").asked().type("wrong").shell()
-        # pam_unix takes two seconds to say that a password is wrong; the watchdog takes longer.
-        assert time.monotonic() - begun < 4.0
+        login.type("passwd").asked()
+        assert time.monotonic() - begun < 2.0
         assert shared.show("kratosd.service", "MainPID") == [pid]
+        login.type("wrong").shell()
     finally:
         shared.run("kill", "-CONT", pid, check=False)
         shared.write("/etc/nsswitch.conf", switch)

@@ -138,6 +138,13 @@ void revoker_kick(revoker *r)
         (void)r;
 }
 
+int revoker_count(revoker *r, unsigned *ret)
+{
+        (void)r;
+        *ret = (unsigned)ended;
+        return 0;
+}
+
 void log_event(enum event which, const event_facts *facts, const char *reason)
 {
         (void)which;
@@ -348,6 +355,27 @@ static void test_a_change_expires(void **state)
         close(lifeline);
 }
 
+static void test_all_end_as_one_change(void **state)
+{
+        scene *s = *state;
+        char id[ID_LENGTH + 1];
+        unsigned left = 0;
+        int lifeline = -1;
+
+        assert_int_equal(sessions_grant(s->sessions, &stored, LOGIN, HOUR_USEC), 0);
+        assert_int_equal(sessions_open(s->sessions, "alice", "", LOGIN, "", 0, id, &lifeline), 0);
+        assert_int_equal(sessions_end_all(s->sessions), 0);
+        assert_int_equal(ended, 1);
+        assert_int_equal(updates_outside, 0);
+        assert_int_equal(begun, committed);
+        assert_int_equal(sessions_close(s->sessions, id), VERDICT_NO_SUCH_LOGIN);
+        assert_int_equal(sessions_count_ended(s->sessions, &left), 0);
+        assert_int_equal(left, 1);
+        assert_int_equal(sessions_end_all(s->sessions), 0);
+        assert_int_equal(ended, 1);
+        close(lifeline);
+}
+
 static int keep_none(const char *id, void *userdata)
 {
         (void)id;
@@ -376,6 +404,7 @@ int main(void)
                 TEST(test_another_session_takes_the_place_of_one_that_is_gone),
                 TEST(test_a_change_is_no_session),
                 TEST(test_a_change_expires),
+                TEST(test_all_end_as_one_change),
         };
 
         if (access(WORLD, F_OK) < 0) {
