@@ -77,15 +77,25 @@ def _remove_group(group: Path) -> None:
     wait_until(removed, f"the control group {group} is empty")
 
 
-def _remove_left_over_groups(parent: Path) -> None:
-    for group in parent.glob(GROUP_PREFIX + "*"):
+def _used(twins: list[Path]) -> bool:
+    """Whether there is a process in a group or below it. Of another world's processes only the unified
+    hierarchy tells; in the other one, nobody sees those that are not of their own namespace."""
+    events = [twin / "cgroup.events" for twin in twins]
+    return any("populated 1" in file.read_text() for file in events if file.exists())
+
+
+def _remove_left_over_groups() -> None:
+    parents = _hierarchies()
+    for name in {group.name for parent in parents for group in parent.glob(GROUP_PREFIX + "*")}:
+        twins = [parent / name for parent in parents if (parent / name).exists()]
         try:
-            old = time.time() - group.stat().st_mtime > LEFT_OVER_SECONDS
-            used = any(file.read_text() for file in group.rglob("cgroup.procs"))
+            old = all(time.time() - twin.stat().st_mtime > LEFT_OVER_SECONDS for twin in twins)
+            used = _used(twins)
         except OSError:
             continue
         if old and not used:
-            _remove_group(group)
+            for twin in twins:
+                _remove_group(twin)
 
 
 class Box(Service):
@@ -107,8 +117,7 @@ class Box(Service):
         # The name must be nobody else's on this host, and a world does not know the host's pids.
         group = GROUP_PREFIX + os.urandom(6).hex()
         self._groups = [parent / group for parent in _hierarchies()]
-        for parent in _hierarchies():
-            _remove_left_over_groups(parent)
+        _remove_left_over_groups()
 
     # Its disk.
 
