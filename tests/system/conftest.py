@@ -12,13 +12,17 @@ from world.ssh import make_keys
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from host import LOCAL_PASSWORD, PASSWORD, install_as_the_readme_says, prepare_host  # noqa: E402
+from host import PASSWORD, install_as_the_readme_says, make_local_person, prepare_host  # noqa: E402
+
+# The fixtures that are machines.
+MACHINES = "off", "bare", "shared"
+
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     """Shows with each failure what the machine's journal says."""
     outcome = yield
-    box = item.funcargs.get("off") or item.funcargs.get("bare")
+    box = next((item.funcargs[name] for name in MACHINES if name in item.funcargs), None)
     if outcome.get_result().failed and box and box.running:
         journal = box.run("journalctl", "--lines=60", "--no-hostname", check=False).stdout
         outcome.get_result().sections.append(("the end of the machine's journal", journal))
@@ -32,8 +36,7 @@ def _prepared() -> Iterator[Path]:
         with kept(box):
             prepare_host(box)
             box.power_on()
-            box.run("useradd", "--create-home", "--shell=/bin/bash", "lokal")
-            box.run("chpasswd", input=f"lokal:{LOCAL_PASSWORD}\n")
+            make_local_person(box)
             box.power_off()
             yield box.layer()
     finally:
@@ -80,6 +83,44 @@ def box(kratos: Kratos, off: Box) -> Box:
     """A machine with our software, booted, and a Kratos that it can reach."""
     off.power_on()
     return off
+
+
+@pytest.fixture(scope="module")
+def _console() -> bool:
+    """Whether somebody sits at the console of the shared machine. A file says so with its own."""
+    return False
+
+
+@pytest.fixture(scope="module")
+def _shared(_prepared: Path, _installed: Path, _console: bool) -> Iterator[Box]:
+    box = Box("shared", _installed, _prepared)
+    # The ten seconds for which logind keeps what is somebody's, in case of another login.
+    box.write("/etc/systemd/logind.conf.d/soon.conf", "[Login]\nUserStopDelaySec=1s\n")
+    try:
+        with kept(box):
+            box.power_on(console=_console)
+            yield box
+    finally:
+        box.remove()
+
+
+@pytest.fixture
+def shared(kratos: Kratos, _shared: Box) -> Box:
+    """Like box, one for all tests of a file: it knows everybody who was ever made there, and each name is
+    that of the identity that had it first. So people of different tests have different names."""
+    return _shared
+
+
+@pytest.fixture
+def heard(shared: Box) -> Iterator[None]:
+    """kratosd asks of everybody who comes in, and not only of those of whom it has heard nothing for the
+    last minute."""
+    drop_in = "/etc/kratosd/kratosd.conf.d/heard.conf"
+    shared.write(drop_in, "[Access]\nFreshSec=0\n")
+    shared.run("systemctl", "reload", "kratosd")
+    yield
+    shared.path(drop_in).unlink()
+    shared.run("systemctl", "reload", "kratosd")
 
 
 @pytest.fixture

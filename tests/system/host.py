@@ -48,6 +48,12 @@ def put_packages(box: Box, folder: Path | None = None) -> list[str]:
     return [f"/var/cache/{path.name}" for path in found]
 
 
+def make_local_person(box: Box) -> None:
+    """Of a running host: lokal, whom Kratos does not know."""
+    box.run("useradd", "--create-home", "--shell=/bin/bash", "lokal")
+    box.run("chpasswd", input=f"lokal:{LOCAL_PASSWORD}\n")
+
+
 def install_packages(box: Box) -> None:
     """On a running host. What they depend on is there already."""
     put_packages(box)
@@ -96,3 +102,11 @@ def install_as_the_readme_says(box: Box) -> None:
     follow_the_readme(box, until="getent passwd")
     box.write("/etc/kratosd/kratosd.conf.d/tests.conf", "[Log]\nLevel=debug\n")
     box.sh("rm -r /var/cache/*.deb /var/cache/tree")
+
+
+def boot_seconds(box: Box, unit: str = "multi-user.target") -> float:
+    """From the start of systemd until a unit is there, or all that a boot starts, by systemd's clock."""
+    begun = box.run("systemctl", "show", "--value", "--property=UserspaceTimestampMonotonic").stdout
+    (done,) = box.show(unit, "ActiveEnterTimestampMonotonic")
+    assert int(done), box.log()[-4000:]
+    return (int(done) - int(begun)) / 1e6

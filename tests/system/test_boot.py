@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from host import boot_seconds
 from world.box import Box
 from world.kratos import Identity, Kratos
 from world.processes import wait_until
@@ -26,14 +27,6 @@ UNKNOWN_USER_POLICY = """\
   <policy group="nosuchgroup"><allow send_destination="org.example.One"/></policy>
 </busconfig>
 """
-
-
-def boot_seconds(box: Box, unit: str = "multi-user.target") -> float:
-    """From the start of systemd until a unit is there, or all that a boot starts, by systemd's clock."""
-    begun = box.run("systemctl", "show", "--value", "--property=UserspaceTimestampMonotonic").stdout
-    (done,) = box.show(unit, "ActiveEnterTimestampMonotonic")
-    assert int(done), box.log()[-4000:]
-    return (int(done) - int(begun)) / 1e6
 
 
 def local_login() -> None:

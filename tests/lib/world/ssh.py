@@ -74,6 +74,47 @@ class Sshd(Service):
         return processes.children(self.pid)
 
 
+def _options(methods: str, log_level: str, key: bool, prompts: int) -> dict[str, str]:
+    """What our clients are told, whoever runs them. Methods and the like are those of SshSession."""
+    return {
+        "StrictHostKeyChecking": "no",
+        "UserKnownHostsFile": "/dev/null",
+        "GlobalKnownHostsFile": "/dev/null",
+        "LogLevel": log_level,
+        "NumberOfPasswordPrompts": str(prompts),
+        "PreferredAuthentications": "publickey" if key else methods,
+        "PubkeyAuthentication": "yes" if key else "no",
+        "IdentitiesOnly": "yes",
+        "IdentityFile": str(FOLDER / "client_key"),
+    }
+
+
+def _words(options: dict[str, str]) -> list[str]:
+    return ["-F", "none", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
+
+
+def start_client(
+    program: str, *arguments: str, password: str | None = None, methods: str = "password"
+) -> subprocess.Popen[str]:
+    """ssh, scp or sftp as a script runs them, with its three pipes and no terminal; with our key, unless
+    there is a password, which is then what it says to whatever it is asked."""
+    helper = FOLDER / "askpass"
+    helper.write_text("#!/bin/sh\nprintf '%s\\n' \"$ANSWER\"\n")
+    helper.chmod(0o755)
+    options = _options(methods, "ERROR", password is None, 1) | {"BatchMode": "no"}
+    return subprocess.Popen(
+        [program, *_words(options), *arguments],
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "ANSWER": password or ""}
+        | {"SSH_ASKPASS": str(helper), "SSH_ASKPASS_REQUIRE": "force"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
 class SshSession:
     """One ssh client on a terminal. Methods that wait return the session itself."""
 
@@ -92,19 +133,7 @@ class SshSession:
         """methods is PreferredAuthentications: password, keyboard-interactive; key uses ours; what the
         server has to say shows only from log_level INFO on; source is the address from which it comes,
         one of 127.0.0.0/8."""
-        options = {
-            "StrictHostKeyChecking": "no",
-            "UserKnownHostsFile": "/dev/null",
-            "GlobalKnownHostsFile": "/dev/null",
-            "LogLevel": log_level,
-            "NumberOfPasswordPrompts": str(prompts),
-            "PreferredAuthentications": "publickey" if key else methods,
-            "PubkeyAuthentication": "yes" if key else "no",
-            "IdentitiesOnly": "yes",
-            "IdentityFile": str(FOLDER / "client_key"),
-        }
-        argv = ["-F", "none", "-tt", "-p", str(PORT)]
-        argv += [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+        argv = [*_words(_options(methods, log_level, key, prompts)), "-tt", "-p", str(PORT)]
         argv += ["-b", source] if source else []
         argv += [f"{user}@127.0.0.1"] + ([command] if command else [])
         self.user = user
