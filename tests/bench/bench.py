@@ -1,5 +1,5 @@
 """The benchmark that tests/bench/run runs, inside tests/lib/enter:
-bench.py [--quick] [--accounts]
+bench.py [--quick] [--accounts | --system]
 
 Ours is what a login program sees: pam_authenticate, each time in a process of its own. Raw are the
 same two HTTP calls, or four with a second factor (mfa), on one kept-alive libcurl handle. Both go to the same Kratos as the same people,
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from account_figures import AccountBench
 from figures import show
+from system_figures import SystemBench, layers
 
 from world import pam
 from world.bus import Bus
@@ -74,6 +75,9 @@ class Effort:
     strangers: int = 30
     store_rounds: int = 5
     identities: int = 100_000
+    boots: int = 5
+    ssh_pairs: int = 300
+    ssh_password_pairs: int = 100
     # For one of the measuring programs, on the slowest of machines.
     program_sec: int = 1800
 
@@ -98,6 +102,9 @@ QUICK = Effort(
     strangers=3,
     store_rounds=1,
     identities=400,
+    boots=1,
+    ssh_pairs=5,
+    ssh_password_pairs=2,
     program_sec=120,
 )
 
@@ -432,6 +439,14 @@ class Bench:
             self.effort, self.run, self.programs, self.daemon, self.kratos, self.postgres
         ).all()
 
+    def system_figures(self) -> None:
+        self.postgres.start()
+        self.kratos = Kratos(dsn=self.postgres.create("kratos"))
+        self.kratos.start()
+        SystemBench(self.effort, self.kratos, *layers()).all()
+        self.kratos.kill()
+        self.postgres.destroy()
+
     def all(self, accounts_only: bool) -> None:
         self.begin()
         if accounts_only:
@@ -454,9 +469,13 @@ class Bench:
 
 def main() -> None:
     options = set(sys.argv[1:])
-    if not options <= {"--quick", "--accounts"}:
-        sys.exit("usage: tests/bench/run [--quick] [--accounts]")
-    Bench(QUICK if "--quick" in options else Effort()).all("--accounts" in options)
+    if not options <= {"--quick", "--accounts", "--system"}:
+        sys.exit("usage: tests/bench/run [--quick] [--accounts | --system]")
+    bench = Bench(QUICK if "--quick" in options else Effort())
+    if "--system" in options:
+        bench.system_figures()
+    else:
+        bench.all("--accounts" in options)
 
 
 if __name__ == "__main__":
