@@ -40,8 +40,7 @@ int account_check(call *c)
                 return r;
         r = call_result(
                 c, c->library.methods->check_account(&c->client, c->user, &context, &account));
-        if (r == PAM_PERM_DENIED || r == PAM_ACCT_EXPIRED || r == PAM_AUTHINFO_UNAVAIL)
-                call_tell(c, PAM_ERROR_MSG, c->client.words);
+        call_explain(c, r);
         if (r != PAM_SUCCESS)
                 return r;
         r = call_object(c, wrong);

@@ -236,20 +236,17 @@ int authenticate(call *c)
         r = call_prepare(c);
         if (r != PAM_SUCCESS)
                 return r;
-        /* Whatever this handle, or another process for it, was granted before is superseded. */
-        call_void(c);
-        if (login_id_take(c->pamh, c->env_login) == PAM_SUCCESS)
-                call_cancel(c, c->env_login);
+        /* Whatever was granted before is superseded. */
+        call_void_all(c);
         r = begin_any(c, &login);
         if (r == PAM_SUCCESS)
                 r = authenticate_converse(c, &login);
         if (r == PAM_SUCCESS)
                 r = c->nobody ? PAM_SYSTEM_ERR : keep(c, &login);
 
-        /* What a person can do about it: only who has proven something is told,
-         * or has tried too often. */
-        if (r == PAM_PERM_DENIED || r == PAM_MAXTRIES)
-                call_tell(c, PAM_ERROR_MSG, c->client.words);
+        /* Of an account, kratosd says nothing before somebody has proven that it is theirs; that
+         * the server is away, or was tried too often, is the same for every name. */
+        call_explain(c, r);
         if (authenticate_is_denial(r))
                 (void)pam_fail_delay(c->pamh, FAIL_DELAY_USEC);
         if (r != PAM_SUCCESS && login.id[0])

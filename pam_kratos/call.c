@@ -16,6 +16,9 @@
 #include "user-database.h"
 #include "words.h"
 
+/* From a person's side, kratosd and what is behind it are one. */
+#define UNREACHABLE_SENTENCE N_("The login server cannot be asked now.")
+
 static const char *describe(int error)
 {
         const char *text = strerrordesc_np(error);
@@ -167,6 +170,13 @@ void call_void(call *c)
         explicit_bzero(login, sizeof(login));
 }
 
+void call_void_all(call *c)
+{
+        call_void(c);
+        if (login_id_take(c->pamh, c->env_login) == PAM_SUCCESS)
+                call_cancel(c, c->env_login);
+}
+
 /* True where another directory of this host, or our own accounts, make root of a name. */
 static bool is_root(call *c)
 {
@@ -191,14 +201,32 @@ int call_object(call *c, const char *wrong)
         return PAM_SYSTEM_ERR;
 }
 
+/* A greeter on a display: that of lightdm has its own "your password is incorrect" in the place of
+ * an error, whatever that said, and leaves what is no error where it is. */
+static bool is_greeter(call *c)
+{
+        const void *display = NULL;
+
+        return pam_get_item(c->pamh, PAM_XDISPLAY, &display) == PAM_SUCCESS && display;
+}
+
 void call_tell(call *c, int style, const char *words)
 {
         char text[PROMPT_TEXT_MAX + 1];
 
         if (!words[0] || c->flags & PAM_SILENT)
                 return;
+        if (style == PAM_ERROR_MSG && is_greeter(c))
+                style = PAM_TEXT_INFO;
         translate(words, text);
         (void)pam_prompt(c->pamh, style, NULL, "%s", text);
+}
+
+void call_explain(call *c, int code)
+{
+        if (code == PAM_PERM_DENIED || code == PAM_ACCT_EXPIRED || code == PAM_MAXTRIES ||
+                code == PAM_AUTHINFO_UNAVAIL)
+                call_tell(c, PAM_ERROR_MSG, c->client.words);
 }
 
 /* One line of log that says why somebody gets no verdict, or a negative one. */
@@ -248,5 +276,7 @@ int call_result(call *c, int r)
                 return PAM_USER_UNKNOWN;
 
         report(c, r, code);
+        if (code == PAM_AUTHINFO_UNAVAIL && r != CLIENT_REFUSED)
+                snprintf(c->client.words, sizeof(c->client.words), UNREACHABLE_SENTENCE);
         return code;
 }

@@ -48,6 +48,9 @@ int call_prepare(call *c);
 /* Forgets the login that this handle was granted and has not opened, and cancels it. */
 void call_void(call *c);
 
+/* call_void, also for what another process was granted for this handle. */
+void call_void_all(call *c);
+
 /* Cancels a login of which nobody has use any more. Nothing depends on whether that works. */
 void call_cancel(call *c, const char *login);
 
@@ -59,6 +62,10 @@ int call_object(call *c, const char *wrong);
 /* Says something to the person, as words (words.h), unless it is "". A program that cannot show it
  * does not change the verdict. */
 void call_tell(call *c, int style, const char *words);
+
+/* Says why they are refused to whoever can do something about it, or can only wait: a wrong
+ * password and a fault of ours explain themselves to nobody. code is what call_result returned. */
+void call_explain(call *c, int code);
 
 /* The PAM code of what a method of the client returned, for this user; writes the one line of log
  * that it deserves. "Unavailable" becomes PAM_USER_UNKNOWN, and so the next module's business, for

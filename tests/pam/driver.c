@@ -4,7 +4,7 @@
  * an answer.
  *
  *   start SERVICE USER     a new handle ("-": no user)           end | end-silent
- *   set ITEM VALUE         user, tty, rhost, ruser, service, authtok
+ *   set ITEM VALUE         user, tty, rhost, ruser, service, xdisplay, authtok
  *   authenticate | acct_mgmt | open_session | close_session      [silent] [null]
  *   setcred [delete | refresh | reinitialize] [silent]
  *   locale                 as login programs do, for the environment
@@ -175,7 +175,7 @@ static void set(const char *item, const char *value)
                 const char *name;
                 int item;
         } items[] = { { "user", PAM_USER }, { "tty", PAM_TTY }, { "rhost", PAM_RHOST },
-                { "ruser", PAM_RUSER }, { "service", PAM_SERVICE } };
+                { "ruser", PAM_RUSER }, { "service", PAM_SERVICE }, { "xdisplay", PAM_XDISPLAY } };
 
         for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
                 if (strcmp(items[i].name, item) == 0)

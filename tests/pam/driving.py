@@ -154,6 +154,10 @@ WHOLE = [
 ]
 
 
+# What somebody gets to see, and the program, where nobody can be asked.
+UNAVAILABLE = ["error: The login server cannot be asked now.", "authenticate: AUTHINFO_UNAVAIL"]
+
+
 def result(output: list[str], call: str) -> str:
     """What a call of PAM returned, the last time."""
     found = [line.partition(": ")[2] for line in output if line.startswith(call + ": ")]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from driving import (
-    BEGIN, GRANTED, LOGIN, PASSWORD_PROMPT, PROGRAMS, SECOND_LOGIN, WHOLE, Driver, drive,
+    BEGIN, GRANTED, LOGIN, PASSWORD_PROMPT, PROGRAMS, SECOND_LOGIN, UNAVAILABLE, WHOLE, Driver, drive,
     error, login, reply, result, spent,
 )  # fmt: skip
 
@@ -93,11 +93,11 @@ class TestAbsent:
     def test_rule_3_a_bus_that_does_not_know_us(self, bus, fake) -> None:
         """dbus-daemon throws out whoever has a uid that its host does not know."""
         fake.start()
-        assert drive("start driver alice", "authenticate", user=4242) == ["authenticate: AUTHINFO_UNAVAIL"]
+        assert drive("start driver alice", "authenticate", user=4242) == UNAVAILABLE
         assert fake.asked() == []
 
     def test_rule_3_no_prompt_without_a_daemon(self, bus) -> None:
-        assert drive("start driver alice", "authenticate") == ["authenticate: AUTHINFO_UNAVAIL"]
+        assert drive("start driver alice", "authenticate") == UNAVAILABLE
 
     def test_a_daemon_that_dies_before_the_session(self, fake) -> None:
         fake.start()

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 from driving import (
-    BEGIN, GRANTED, LOGIN, PASSWORD_PROMPT, SECOND_LOGIN, SESSION, WHOLE, Driver, drive, error, login,
-    reply, result,
+    BEGIN, GRANTED, LOGIN, PASSWORD_PROMPT, SECOND_LOGIN, SESSION, UNAVAILABLE, WHOLE, Driver, drive,
+    error, login, reply, result,
 )  # fmt: skip
 
 from world import pam
@@ -401,9 +401,9 @@ class TestLocker:
         """The Manager is for root, and its name is not even looked for."""
         fake.start(names=("org.kratosd1",))
         output = drive("start driver alice", "authenticate", user=2001)
-        assert output == ["authenticate: AUTHINFO_UNAVAIL"]
+        assert output == UNAVAILABLE
         fake.start(names=("org.kratosd1.User",))
-        assert drive("start driver alice", "authenticate") == ["authenticate: AUTHINFO_UNAVAIL"]
+        assert drive("start driver alice", "authenticate") == UNAVAILABLE
 
     def test_setcred_without_authentication(self, fake) -> None:
         fake.start()

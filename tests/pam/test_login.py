@@ -107,7 +107,7 @@ class TestRefused:
         [
             ("BadCredentials", "AUTH_ERR", []),
             ("NotAllowed", "PERM_DENIED", ["error: so it is"]),
-            ("AccountDisabled", "ACCT_EXPIRED", []),
+            ("AccountDisabled", "ACCT_EXPIRED", ["error: so it is"]),
         ],
     )
     def test_denials(self, fake, log, name: str, code: str, shown: list[str]) -> None:
@@ -118,6 +118,32 @@ class TestRefused:
         assert output == ["hidden: Password: ", *shown, "delay: about 2 s", f"authenticate: {code}"]
         assert fake.asked() == ["BeginLogin", "Answer"]
         assert log() == [f"auth): refused alice: {name} (so it is)"]
+
+    def test_whom_a_greeter_shows_it(self, fake) -> None:
+        """One on a display has words of its own in an error's place: there, it is none."""
+        fake.start(error("Answer", "NotAllowed", "so it is"), error("CheckAccount", "NotAllowed", "nor here"))
+        for display, style in ("set xdisplay :0", "info"), ("set tty :0", "error"):
+            output = drive("start driver alice", display, "authenticate", "answer right", "acct_mgmt")
+            assert f"{style}: so it is" in output and f"{style}: nor here" in output
+
+    def test_nobody_can_be_asked(self, fake) -> None:
+        fake.start(error("Answer", "Unavailable", "It is away."))
+        output = drive("start driver alice", "authenticate", "answer right")
+        assert output == ["hidden: Password: ", "error: It is away.", "authenticate: AUTHINFO_UNAVAIL"]
+
+    def test_what_was_granted_ends_with_the_account(self, fake) -> None:
+        """Whoever is refused then opens nothing, also where another process was granted it; whoever has to
+        change a password does."""
+        granted = f"putenv KRATOS_LOGIN_ID={LOGIN}"
+        for name in "NotAllowed", "AccountDisabled", "Unavailable", "Failed":
+            for before in ["authenticate", "answer right"], [granted]:
+                fake.start(error("CheckAccount", name))
+                output = drive("start driver alice", *before, "acct_mgmt", "environment")
+                assert fake.calls()[-1] == f"CancelLogin {LOGIN}" and LOGIN not in str(output)
+        for state in "ok", "password-expired":
+            fake.start(reply("CheckAccount", f"s={state}", "s="))
+            drive("start driver alice", "authenticate", "answer right", "acct_mgmt")
+            assert "CancelLogin" not in fake.asked()
 
     def test_rule_35_throttled_says_when_to_come_again(self, fake, log) -> None:
         """The person sees the sentence, unless the program wants nothing shown; a text that may not be
@@ -294,7 +320,7 @@ class TestOptions:
         call = {"auth": "authenticate", "account": "acct_mgmt", "session": "open_session"}[phase]
         assert result(output, call) == "SYSTEM_ERR"
         assert log() == [f"{phase}): refused alice: unknown argument in the profile: {argument}"]
-        assert ("CancelLogin" in fake.asked()) == (phase != "account")
+        assert "CancelLogin" in fake.asked()
         assert "OpenSession" not in fake.asked() or phase == "account"
 
     def test_unknown_arguments_refuse_nobody_else(self, fake, log) -> None:
