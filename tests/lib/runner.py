@@ -24,6 +24,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 TREE = TESTS.parent
 SYSTEM = "tests/system/"
+DESKTOP = "tests/system/desktop/"
 # Of what a file takes by itself; tests/system/test_soak.py takes as long as is asked for.
 FILE_TIMEOUT = 1500 + float(os.environ.get("KRATOSD_SOAK_SECONDS", "0"))
 # Most tests wait, for a deadline or a server that hangs: as many files at a time for each processor keep it busy.
@@ -82,11 +83,17 @@ def on_suites(files: list[str], named: bool) -> list[str]:
     return found
 
 
-def root_of(suite: str) -> str:
+def kind_of_root(file: str) -> tuple[str, ...]:
+    """What tests/system/root is asked for, for a FILE@SUITE."""
+    path, _, suite = file.partition("@")
+    return (suite, "desktop") if path.startswith(DESKTOP) else (suite,)
+
+
+def root_of(*kind: str) -> str:
     """The root to boot, made where there is none."""
-    made = subprocess.run([TESTS / "system/root", suite], stdout=subprocess.PIPE, text=True)
+    made = subprocess.run([TESTS / "system/root", *kind], stdout=subprocess.PIPE, text=True)
     if made.returncode != 0:
-        print(f"0 passed, 1 failed: no Debian {suite} to boot")
+        print(f"0 passed, 1 failed: no Debian {' '.join(kind)} to boot")
         sys.exit(1)
     return made.stdout.strip()
 
@@ -101,9 +108,9 @@ def make_packages(build: Path) -> None:
 class Runner:
     def __init__(self, build: Path, files: list[str]) -> None:
         self.build = build
-        suites = dict.fromkeys(file.partition("@")[2] for file in files if "@" in file)
-        self.roots = {suite: root_of(suite) for suite in suites}
-        if suites:
+        kinds = dict.fromkeys(kind_of_root(file) for file in files if "@" in file)
+        self.roots = {kind: root_of(*kind) for kind in kinds}
+        if kinds:
             make_packages(build)
         self.folder = TREE / build / "check"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -160,7 +167,7 @@ class Runner:
         path, _, suite = file.partition("@")
         environment = os.environ | {"KRATOSD_BUILD": str(self.build)}
         if suite:
-            environment["KRATOSD_ROOT"] = self.roots[suite]
+            environment["KRATOSD_ROOT"] = self.roots[kind_of_root(file)]
         begun = time.monotonic()
         try:
             process = subprocess.run(

@@ -23,6 +23,7 @@ from world.notify import Notifications
 from world.paths import WORLD
 from world.processes import Service, wait_until
 
+# The layers of a fresh Debian, the upper ones first.
 ROOT = WORLD / "root"
 BOXES = WORLD / "boxes"
 GROUP_PREFIX = "kratosd-box-"
@@ -108,7 +109,7 @@ class Box(Service):
         self.root = self.folder / "root"
         self.leader = 0
         self._notifications: Notifications | None = None
-        self.layers = [*layers, ROOT]
+        self.layers = [*layers, *sorted(ROOT.iterdir())]
         for folder in self.root, self.folder / "upper", self.folder / "work":
             folder.mkdir(parents=True)
         lower = ":".join(str(layer) for layer in self.layers)
@@ -170,7 +171,9 @@ class Box(Service):
             ["systemd-nspawn", "--quiet", f"--directory={self.root}", "--machine=testhost"]
             + ["--register=no", "--keep-unit", "--boot", "--notify-ready=yes"]
             + ["--console=interactive" if console else "--console=read-only"]
-            + ["--link-journal=no", "--resolv-conf=off", "--timezone=off"],
+            + ["--link-journal=no", "--resolv-conf=off", "--timezone=off"]
+            # Greeters lock the memory in which they hold passwords.
+            + ["--capability=CAP_IPC_LOCK"],
             env=ENVIRONMENT
             | {
                 "NOTIFY_SOCKET": str(notifications.path),
