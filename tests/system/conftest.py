@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from host import PASSWORD, install_as_the_readme_says, make_local_person, prepare_host  # noqa: E402
 
 # The fixtures that are machines.
-MACHINES = "off", "bare", "shared"
+MACHINES = "off", "bare", "shared", "machine"
 
 
 @pytest.hookimpl(hookwrapper=True)
