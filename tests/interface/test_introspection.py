@@ -41,7 +41,7 @@ def introspect(name: str, path: str) -> str:
 
 @pytest.mark.parametrize(
     ("name", "path", "count"),
-    [("org.kratosd1", "/org/kratosd1", 9), ("org.kratosd1.User", "/org/kratosd1/User", 4)],
+    [("org.kratosd1", "/org/kratosd1", 10), ("org.kratosd1.User", "/org/kratosd1/User", 4)],
 )
 def test_documentation_and_vtable_agree(
     bus: Bus, daemon: Daemon, name: str, path: str, count: int

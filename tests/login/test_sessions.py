@@ -82,8 +82,10 @@ class TestRevocation:
         root.close(root.open("alice", root.login("alice", alice.password)))
 
     def test_all_at_once_says_what_it_cannot_do(
-        self, proxy: FaultServer, daemon: Daemon, kratos: Kratos, alice: Identity, root: Caller
+        self, proxy: FaultServer, stopped_daemon: Daemon, alice: Identity, root: Caller
     ) -> None:
+        stopped_daemon.configure(Kratos={"AdminURL": None})
+        start(stopped_daemon)
         root.open("alice", root.login("alice", alice.password))
         proxy.refuse()
         begun = time.monotonic()
@@ -91,7 +93,7 @@ class TestRevocation:
         assert done.returncode == 75 and "the end of 1 session yet" in done.stderr
         assert 4.5 < time.monotonic() - begun < 8
         assert revoke_all("setpriv", "--reuid=2001", "--clear-groups").returncode == 77
-        daemon.stop()
+        stopped_daemon.stop()
         done = revoke_all()
         assert done.returncode == 69 and "no kratosd answers here" in done.stderr
 

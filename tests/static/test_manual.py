@@ -91,7 +91,7 @@ def options_of_the_code() -> set[str]:
 class TestCommandLine:
     def test_the_options(self) -> None:
         assert set(KRATOSD.names("OPTIONS")) == options_of_the_code()
-        assert len(KRATOSD.names("OPTIONS")) == len(options_of_the_code()) == 6
+        assert len(KRATOSD.names("OPTIONS")) == len(options_of_the_code()) == 7
 
     def test_the_synopsis(self) -> None:
         synopsis = KRATOSD.sections["SYNOPSIS"][0].text
