@@ -158,8 +158,8 @@ static void with_user(operation *taken, const char *signature, void (*then)(oper
                         o->all->accounts, o->caller.uid, user, on_looked_up, o, &o->lookup);
         if (o->lookup)
                 TAKE_PTR(o);
-        else if (r < 0)
-                operation_answer(o, r);
+        else if (r < 0) /* who is ours cannot be read */
+                operation_answer(o, r == -ENOMEM ? r : VERDICT_UNAVAILABLE);
         else
                 then(TAKE_PTR(o));
 }
