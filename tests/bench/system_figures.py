@@ -21,7 +21,7 @@ from world.ssh import make_keys, start_client
 sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
 
 from host import (  # noqa: E402
-    LOCAL_PASSWORD, boot_seconds, install_as_the_readme_says, make_local_person, prepare_host,
+    LOCAL_PASSWORD, boot_seconds, install_as_the_readme_says, make_people, prepare_host,
 )  # fmt: skip
 
 WITH, WITHOUT = "with", "without"
@@ -128,7 +128,7 @@ def layers() -> tuple[list[Path], list[Path]]:
     prepared = Box("preparation")
     prepare_host(prepared)
     prepared.power_on()
-    make_local_person(prepared)
+    make_people(prepared)
     prepared.power_off()
     below = [prepared.layer()]
     installed = Box("installation", *below)

@@ -8,22 +8,18 @@ import pytest
 from world.box import Box
 from world.fixtures import kept
 from world.kratos import Identity, Json, Kratos
-from world.ssh import make_keys
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from host import PASSWORD, install_as_the_readme_says, make_local_person, prepare_host  # noqa: E402
-
-# The fixtures that are machines.
-MACHINES = "off", "bare", "shared", "machine"
+from host import install_as_the_readme_says, make_people, person, prepare_host  # noqa: E402
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     """Shows with each failure what the machine's journal says."""
     outcome = yield
-    box = next((item.funcargs[name] for name in MACHINES if name in item.funcargs), None)
-    if outcome.get_result().failed and box and box.running:
+    boxes = [value for value in item.funcargs.values() if isinstance(value, Box) and value.running]
+    for box in boxes[:1] if outcome.get_result().failed else []:
         journal = box.run("journalctl", "--lines=60", "--no-hostname", check=False).stdout
         outcome.get_result().sections.append(("the end of the machine's journal", journal))
 
@@ -36,7 +32,7 @@ def _prepared() -> Iterator[Path]:
         with kept(box):
             prepare_host(box)
             box.power_on()
-            make_local_person(box)
+            make_people(box)
             box.power_off()
             yield box.layer()
     finally:
@@ -86,6 +82,26 @@ def box(kratos: Kratos, off: Box) -> Box:
 
 
 @pytest.fixture(scope="module")
+def shared_kratos(_kratos: Kratos) -> Iterator[Kratos]:
+    """`kratos`, for a whole file: beside it, no test of the file may use that one."""
+    if not _kratos.running:
+        _kratos.start()
+    yield _kratos
+    _kratos.delete_all_identities()
+
+
+@pytest.fixture(scope="module")
+def victim(_prepared: Path, _installed: Path) -> Iterator[Box]:
+    """A machine with our software and somebody at its console, for a whole file; powered off at first."""
+    box = Box("victim", _installed, _prepared, room="64M")
+    try:
+        with kept(box):
+            yield box
+    finally:
+        box.remove()
+
+
+@pytest.fixture(scope="module")
 def _console() -> bool:
     """Whether somebody sits at the console of the shared machine. A file says so with its own."""
     return False
@@ -125,12 +141,9 @@ def heard(shared: Box) -> Iterator[None]:
 
 @pytest.fixture
 def make(kratos: Kratos) -> Callable[..., Identity]:
-    """Makes an identity with an account document: make("dora", uid=…, groups=[…])."""
+    """Makes identities in `kratos`: make("dora", uid=…, groups=[…])."""
 
     def identity(name: str, **document: Json) -> Identity:
-        document = {"name": name, "sshKeys": [make_keys()]} | document
-        return kratos.create_identity(
-            name, f"{PASSWORD} of {name}", metadata_public={"posix": document}
-        )
+        return person(kratos, name, **document)
 
     return identity

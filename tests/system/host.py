@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 from world.box import Box
-from world.kratos import ADMIN_PORT, PUBLIC_PORT
+from world.kratos import ADMIN_PORT, PUBLIC_PORT, Identity, Json, Kratos
 from world.paths import TREE, build
+from world.ssh import make_keys
 
 PASSWORD = "correct horse battery staple"
 LOCAL_PASSWORD = "the password of lokal"
+ROOT_PASSWORD = "the password of root"
 INSTALL_TIMEOUT = 120.0
 
 CONFIGURATION = f"""\
@@ -24,18 +26,28 @@ Level=debug
 SSHD = """\
 KbdInteractiveAuthentication yes
 PasswordAuthentication yes
-AuthorizedKeysCommand /usr/bin/userdbctl ssh-authorized-keys %u
-AuthorizedKeysCommandUser root
+Match User *,!root
+    AuthorizedKeysCommand /usr/bin/userdbctl ssh-authorized-keys %u
+    AuthorizedKeysCommandUser root
 """
 
 
 def prepare_host(box: Box) -> None:
-    """A host as its administrator has it before our software comes, with a person of its own."""
+    """The files of a host as its administrator has it before our software comes."""
     box.write("/etc/hostname", "testhost\n")
     box.write("/etc/hosts", "127.0.0.1 localhost testhost\n")
     # The prompt that world.ssh waits for.
-    box.write("/etc/skel/.profile", "PS1='[\\u@\\h]\\$ '\nunset MAIL PROMPT_COMMAND\n")
+    for profile in "/etc/skel/.profile", "/root/.profile":
+        box.write(profile, "PS1='[\\u@\\h]\\$ '\nunset MAIL PROMPT_COMMAND\n")
     box.write("/etc/ssh/sshd_config.d/people.conf", SSHD)
+    box.write("/root/.ssh/authorized_keys", make_keys() + "\n")
+    box.write("/etc/sudoers.d/lokal", "Defaults lecture=never\nlokal ALL=(ALL) ALL\n", 0o440)
+
+
+def make_people(box: Box) -> None:
+    """On a running host: its administrator's password, and a person of its own."""
+    box.run("useradd", "--create-home", "--shell=/bin/bash", "lokal")
+    box.run("chpasswd", input=f"lokal:{LOCAL_PASSWORD}\nroot:{ROOT_PASSWORD}\n")
 
 
 def put_packages(box: Box, folder: Path | None = None) -> list[str]:
@@ -46,12 +58,6 @@ def put_packages(box: Box, folder: Path | None = None) -> list[str]:
     for path in found:
         shutil.copy(path, box.path("/var/cache"))
     return [f"/var/cache/{path.name}" for path in found]
-
-
-def make_local_person(box: Box) -> None:
-    """Of a running host: lokal, whom Kratos does not know."""
-    box.run("useradd", "--create-home", "--shell=/bin/bash", "lokal")
-    box.run("chpasswd", input=f"lokal:{LOCAL_PASSWORD}\n")
 
 
 def install_packages(box: Box) -> None:
@@ -102,6 +108,12 @@ def install_as_the_readme_says(box: Box) -> None:
     follow_the_readme(box, until="getent passwd")
     box.write("/etc/kratosd/kratosd.conf.d/tests.conf", "[Log]\nLevel=debug\n")
     box.sh("rm -r /var/cache/*.deb /var/cache/tree")
+
+
+def person(kratos: Kratos, name: str, **document: Json) -> Identity:
+    """An identity with an account document: uid=…, groups=[…]."""
+    document = {"name": name, "sshKeys": [make_keys()]} | document
+    return kratos.create_identity(name, f"{PASSWORD} of {name}", metadata_public={"posix": document})
 
 
 def boot_seconds(box: Box, unit: str = "multi-user.target") -> float:

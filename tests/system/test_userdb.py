@@ -1,6 +1,7 @@
 """Who looks people up must not suffer from what becomes of kratosd, local people least of all: rules 17
 and 23, and what systemd/kratosd.service says of each case."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -224,6 +225,40 @@ def test_rule_23_removed(box: Box, dora: str) -> None:
     box.run("kill", "-KILL", pid)
     look_ups_take_no_time(box)
     assert not knows(box, dora)
+
+
+def test_rule_17_the_name_is_left_of_a_killed_daemon(box: Box, dora: str) -> None:
+    """And the socket with it; none of them keeps the next one from starting."""
+    box.run("systemctl", "stop", "kratosd")
+    box.run("rm", "-f", SOCKET)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(box.live(SOCKET)))
+    box.run("ln", "-s", SOCKET, NAME)
+    look_ups_take_no_time(box)
+    assert not knows(box, dora)
+    box.run("systemctl", "start", "kratosd")
+    is_back(box, dora)
+
+
+def test_rule_17_the_bus_is_restarted(box: Box, dora: str) -> None:
+    box.run("systemd-run", "--quiet", "/bin/sh", "-c", "systemctl restart dbus; touch /run/done")
+    while box.run("test", "-e", "/run/done", check=False).returncode != 0:
+        look_ups_take_no_time(box)
+    look_ups_take_no_time(box)
+    is_back(box, dora)
+
+
+def test_rule_17_the_bus_is_stopped(box: Box, dora: str) -> None:
+    """Our people are known without it."""
+    box.run("systemctl", "stop", "dbus.socket", "dbus.service")
+    look_ups_take_no_time(box)
+    assert knows(box, dora)
+    box.run("systemctl", "restart", "kratosd")
+    look_ups_take_no_time(box)
+    is_back(box, dora)
+    box.run("systemctl", "start", "dbus.socket", "dbus.service")
+    look_ups_take_no_time(box)
+    is_back(box, dora)
 
 
 def test_rule_17_hung(box: Box, dora: str) -> None:

@@ -9,7 +9,6 @@ leave behind, empty control groups, the next box removes.
 
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import time
@@ -61,21 +60,22 @@ def _hierarchies() -> list[Path]:
     return found
 
 
+def _removed(group: Path) -> bool:
+    """Removes a control group with those below it, if there is nothing in them any more."""
+    for folder, _, _ in os.walk(group, topdown=False):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            return False
+    return True
+
+
 def _remove_group(group: Path) -> None:
     """Kills whatever is in a control group, and removes it with those below it."""
     killer = group / "cgroup.kill"
     if killer.exists():
         killer.write_text("1")
-
-    def removed() -> bool:
-        for folder, _, _ in os.walk(group, topdown=False):
-            try:
-                os.rmdir(folder)
-            except OSError:
-                return False
-        return True
-
-    wait_until(removed, f"the control group {group} is empty")
+    wait_until(lambda: _removed(group), f"the control group {group} is empty")
 
 
 def _used(twins: list[Path]) -> bool:
@@ -86,6 +86,7 @@ def _used(twins: list[Path]) -> bool:
 
 
 def _remove_left_over_groups() -> None:
+    """As far as they can be: another world may be about to."""
     parents = _hierarchies()
     for name in {group.name for parent in parents for group in parent.glob(GROUP_PREFIX + "*")}:
         twins = [parent / name for parent in parents if (parent / name).exists()]
@@ -96,22 +97,26 @@ def _remove_left_over_groups() -> None:
             continue
         if old and not used:
             for twin in twins:
-                _remove_group(twin)
+                _removed(twin)
 
 
 class Box(Service):
     """A machine: its disk, and its system while it is powered on."""
 
-    def __init__(self, name: str, *layers: Path) -> None:
-        """Its disk is that of the layers, the upper ones first; without any, a fresh Debian's."""
+    def __init__(self, name: str, *layers: Path, room: str = "2G") -> None:
+        """Its disk is that of the layers, the upper ones first; without any, a fresh Debian's. There is
+        room for so much more on it, in the words of tmpfs(5)."""
         super().__init__(name)
         self.folder = BOXES / name
         self.root = self.folder / "root"
         self.leader = 0
+        self.console: pexpect.fdpexpect.fdspawn | None = None
         self._notifications: Notifications | None = None
         self.layers = [*layers, *sorted(ROOT.iterdir())]
+        self.folder.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", name, self.folder], check=True)
         for folder in self.root, self.folder / "upper", self.folder / "work":
-            folder.mkdir(parents=True)
+            folder.mkdir()
         lower = ":".join(str(layer) for layer in self.layers)
         options = f"lowerdir={lower},upperdir={self.folder}/upper,workdir={self.folder}/work"
         subprocess.run(["mount", "-t", "overlay", "-o", options, name, self.root], check=True)
@@ -209,6 +214,10 @@ class Box(Service):
             self._notifications = None
 
     def _ended(self) -> int:
+        if self.console:
+            # As above: until nobody can write to it any more.
+            self.console.expect(pexpect.EOF, timeout=POWER_OFF_TIMEOUT)
+            self.console = None
         status = self.wait(POWER_OFF_TIMEOUT)
         self._forget()
         return status
@@ -219,12 +228,12 @@ class Box(Service):
         status = self._ended()
         assert status == 0, f"{self.name} ended with {status}:\n{self.log()[-4000:]}"
 
-    def reboot(self) -> float:
+    def reboot(self, *, console: bool = False) -> float:
         """systemctl reboot, typed inside. Returns the seconds of the new boot."""
         self.run("systemctl", "--no-block", "reboot")
         status = self._ended()
         assert status == REBOOT_STATUS, f"{self.name} ended with {status}:\n{self.log()[-4000:]}"
-        return self.power_on()
+        return self.power_on(console=console)
 
     def power_cut(self) -> None:
         """Everything in it ends at once, without a word."""
@@ -242,7 +251,8 @@ class Box(Service):
     def remove(self) -> None:
         """kill(), and its disk is gone too."""
         self.kill()
-        shutil.rmtree(self.folder)
+        subprocess.run(["umount", self.folder], check=True)
+        self.folder.rmdir()
 
     # Commands inside.
 

@@ -156,9 +156,13 @@ class SshSession:
         self.output += (before + after).decode(errors="replace").replace("\r\n", "\n")
         return found
 
+    def asks(self) -> bool:
+        """Waits until a password is asked for, or until it is clear that none will be."""
+        return self._expect(ASKED, pexpect.EOF) == 0
+
     def asked(self) -> "SshSession":
         """Waits until a password is asked for."""
-        if self._expect(ASKED, pexpect.EOF) == 1:
+        if not self.asks():
             raise AssertionError(f"ssh ended without a prompt:\n{self.output}")
         return self
 
