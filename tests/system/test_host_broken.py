@@ -31,15 +31,15 @@ def dora(shared_kratos: Kratos) -> Identity:
 
 
 @pytest.fixture(scope="module")
-def house(shared: Box, dora: Identity) -> Box:
+def house(victim: Box, dora: Identity) -> Box:
     """A machine, booted, which knows dora."""
     source = Path(__file__).with_name("clock.c")
-    library = shared.path(CLOCK)
+    library = victim.path(CLOCK)
     library.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, source], check=True)
-    shared.power_on(console=True)
+    victim.power_on(console=True)
     assert SshSession("dora").login(dora.password).logout().status == 0
-    return shared
+    return victim
 
 
 # What is wrong.

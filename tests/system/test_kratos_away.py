@@ -51,13 +51,13 @@ def dora(shared_kratos: Kratos) -> Identity:
 
 
 @pytest.fixture(scope="module")
-def house(shared: Box, proxy: FaultServer, dora: Identity) -> Box:
+def house(victim: Box, proxy: FaultServer, dora: Identity) -> Box:
     """A machine, booted, which knows dora."""
-    shared.write("/etc/kratosd/kratosd.conf.d/local.conf", CONFIGURATION)
-    shared.power_on(console=True)
+    victim.write("/etc/kratosd/kratosd.conf.d/local.conf", CONFIGURATION)
+    victim.power_on(console=True)
     login = SshSession("dora").login(dora.password)
     assert login.logout().status == 0
-    return shared
+    return victim
 
 
 # What can be wrong with Kratos.

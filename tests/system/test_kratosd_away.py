@@ -42,11 +42,11 @@ def dora(shared_kratos: Kratos) -> Identity:
 
 
 @pytest.fixture(scope="module")
-def house(shared: Box, dora: Identity) -> Box:
+def house(victim: Box, dora: Identity) -> Box:
     """A machine, booted, which knows dora."""
-    shared.power_on(console=True)
+    victim.power_on(console=True)
     assert SshSession("dora").login(dora.password).logout().status == 0
-    return shared
+    return victim
 
 
 def main_pid(box: Box) -> str:
