@@ -28,7 +28,7 @@ static int check_home(call *c)
         return PAM_PERM_DENIED;
 }
 
-int account_check(call *c)
+static int check(call *c)
 {
         client_account account = {};
         client_context context;
@@ -52,4 +52,23 @@ int account_check(call *c)
         c->state->ours = true;
         call_tell(c, account.password_expired ? PAM_ERROR_MSG : PAM_TEXT_INFO, account.words);
         return account.password_expired ? PAM_NEW_AUTHTOK_REQD : PAM_SUCCESS;
+}
+
+/* Whoever is refused now will not open what the login was granted; they are ours all the same. */
+static void give_up(call *c)
+{
+        bool ours = c->state && c->state->ours;
+
+        call_void_all(c);
+        if (c->state)
+                c->state->ours = ours;
+}
+
+int account_check(call *c)
+{
+        int r = check(c);
+
+        if (r != PAM_SUCCESS && r != PAM_USER_UNKNOWN && r != PAM_NEW_AUTHTOK_REQD)
+                give_up(c);
+        return r;
 }

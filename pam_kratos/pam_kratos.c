@@ -57,9 +57,6 @@ EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char 
                 r = call_whose(&c, false);
         if (r == PAM_SUCCESS)
                 r = account_check(&c);
-        /* Whoever is refused now will not open what the login was granted. */
-        if (r != PAM_SUCCESS && r != PAM_USER_UNKNOWN && r != PAM_NEW_AUTHTOK_REQD)
-                call_void_all(&c);
         return r;
 }
 

@@ -190,7 +190,7 @@ class TestOrder:
         assert output == [
             "acct_mgmt: ACCT_EXPIRED", "setcred: SUCCESS", "open_session: SUCCESS", "close_session: SUCCESS",
         ]  # fmt: skip
-        assert fake.asked()[-1] == "CloseSession"
+        assert fake.asked()[-1] == "CancelLogin"
 
 
 class TestSeveralUsers:
