@@ -11,7 +11,6 @@
 #include "common/interface.h"
 #include "kratosd/kratos.h"
 #include "kratosd/login-steps.h"
-#include "kratosd/password-due.h"
 #include "kratosd/timespan.h"
 
 #define FACTS_MAX 256
@@ -83,12 +82,6 @@ static unsigned n_facts, n_used;
 static bool answered, judged;
 static char granting[ID_LENGTH + 1]; /* the row of which most was heard last */
 
-config kratos_configuration = { .identifier = (char[]){ "%u" },
-        .public = { .count = 1 },
-        .timeout_usec = 10 * USEC_PER_SEC,
-        .open_timeout_usec = 300 * USEC_PER_SEC,
-        .require_aal = REQUIRE_AAL1 };
-
 bool kratos_has_judged(const kratos *k, const char *nonce, uint64_t usec)
 {
         (void)k;
@@ -102,12 +95,6 @@ bool kratos_has_answered(const kratos *k, uint64_t usec)
         (void)k;
         (void)usec;
         return answered;
-}
-
-config *kratos_config(kratos *k)
-{
-        (void)k;
-        return &kratos_configuration;
 }
 
 void kratos_forget(void)
@@ -548,23 +535,5 @@ int kratos_submit(kratos *k, const kratos_submission *s, kratos_login_done_handl
                 (*ret)->flags &= ~(unsigned)(OTHER_SESSION | OTHER_TOKEN | LOW_LEVEL);
         if (s->answer)
                 note_typed(s->answer, &(*ret)->code);
-        return 0;
-}
-
-/* What this host remembers of changes. */
-
-int password_is_due(store *s, const posix *document, const char *identity)
-{
-        (void)s;
-        (void)document;
-        require(uuid_is_valid(identity));
-        return 0;
-}
-
-int password_note_changed(store *s, const char *identity)
-{
-        (void)s;
-        require(uuid_is_valid(identity));
-        changes++;
         return 0;
 }

@@ -426,3 +426,17 @@ int sd_event_source_set_time_relative(sd_event_source *source, uint64_t usec)
         waits = round + usec > now + 5 * USEC_PER_SEC && !hurry;
         return sd_event_source_set_time(source, waits ? round + usec : now);
 }
+
+/* The configuration. */
+
+config kratos_configuration = { .identifier = (char[]){ "%u" },
+        .public = { .count = 1 },
+        .timeout_usec = 10 * USEC_PER_SEC,
+        .open_timeout_usec = 300 * USEC_PER_SEC,
+        .require_aal = REQUIRE_AAL1 };
+
+config *kratos_config(kratos *k)
+{
+        (void)k;
+        return &kratos_configuration;
+}
