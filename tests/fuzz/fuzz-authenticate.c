@@ -40,7 +40,7 @@ static void log_in(pam_handle_t *pamh)
 {
         static const char *arguments[] = { "login-id=env", "use_first_pass", "mistyped=1" };
         int argc = (int)choose(4), r;
-        bool authenticated;
+        bool authenticated, denied;
 
         seen.granted = seen.account_ok = seen.opened = seen.unknown = seen.unavailable = false;
         seen.begun = seen.no_library = false;
@@ -56,14 +56,17 @@ static void log_in(pam_handle_t *pamh)
                 require(seen.account_ok);
         if (authenticated && seen.standing != LISTED_FALLBACK)
                 require(r != PAM_USER_UNKNOWN);
+        denied = r != PAM_SUCCESS && r != PAM_NEW_AUTHTOK_REQD && r != PAM_USER_UNKNOWN;
         r = pam_sm_setcred(pamh, PAM_ESTABLISH_CRED, argc, arguments);
         require(!authenticated || r == PAM_SUCCESS);
         if (choose(4) == 3)
                 return;
         r = pam_sm_open_session(pamh, 0, argc, arguments);
         require(!pamh->environment);
+        /* A program that goes on in spite of a denial opens nothing that was granted. */
+        require(!denied || !seen.opened);
         if (authenticated)
-                require(r != PAM_IGNORE && (r != PAM_SUCCESS || seen.opened));
+                require(r != PAM_IGNORE && (r != PAM_SUCCESS || seen.opened || denied));
         if (choose(4) != 3)
                 (void)pam_sm_close_session(pamh, 0, argc, arguments);
 }
