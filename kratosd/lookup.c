@@ -12,7 +12,7 @@
 
 /* Names that Kratos is being asked for at once, for each of those who have a share, and callers
  * that wait for them. */
-#define QUERIES_MAX 16
+#define QUERIES_MAX 32
 #define WAITING_MAX 512
 /* Requests to Kratos: so many a second on average, and so many at once after a quiet time. Also for
  * each. */
