@@ -79,7 +79,7 @@ void login_refuse_for_now(login *l, const char *reason, const char *sentence, ui
 static bool is_silence(int outcome)
 {
         return outcome == KRATOS_NO_ANSWER || outcome == KRATOS_UNREACHABLE ||
-               outcome == KRATOS_FAULT || outcome == KRATOS_NOT_ASKED;
+               outcome == KRATOS_NOT_ASKED;
 }
 
 /* Away is a Kratos that judges nobody else: not since this one waits, and not in the last
@@ -95,15 +95,16 @@ static bool is_there(const logins *all, const char *nonce, int64_t since, bool j
                (!judges && kratos_has_answered(all->kratos, waited));
 }
 
-/* That Kratos wants to be left alone, or has no time, is final: a stranger can bring that about by
- * guessing, and must not open a fallback by it. (rule 36) */
+/* That Kratos wants to be left alone, or has no time, or that something before it turns people away
+ * in words of its own, is final: a stranger can bring that about by guessing, and must not open a
+ * fallback by it. (rule 36) */
 int login_outcome_verdict(const logins *all, const char *nonce, int64_t since, bool judges,
         int outcome, const char **ret_reason)
 {
         bool asked = outcome != KRATOS_NOT_ASKED;
-        bool there = is_silence(outcome) && is_there(all, nonce, since, judges && asked);
+        bool there = is_there(all, nonce, since, judges && asked);
 
-        if (there && outcome != KRATOS_FAULT)
+        if (there && is_silence(outcome))
                 *ret_reason = kratos_outcome_reason(KRATOS_NOT_ASKED);
         else if (!asked)
                 *ret_reason = kratos_outcome_reason(KRATOS_NO_ANSWER);
@@ -112,30 +113,30 @@ int login_outcome_verdict(const logins *all, const char *nonce, int64_t since, b
         return there || outcome == KRATOS_RATE_LIMITED ? VERDICT_THROTTLED : VERDICT_UNAVAILABLE;
 }
 
-static void refuse_outcome(login *l, bool judges, int outcome)
+static void refuse_outcome(login *l, bool fairly, int outcome)
 {
         const char *reason;
         int verdict =
-                login_outcome_verdict(l->owner, l->row.id, l->answered, judges, outcome, &reason);
+                login_outcome_verdict(l->owner, l->row.id, l->answered, fairly, outcome, &reason);
 
         login_refuse(l, verdict, reason);
 }
 
-void login_refuse_outcome(login *l, int outcome)
+/* Whether a Kratos that is there would have judged somebody meanwhile: this one, or whoever was in
+ * front of it in the queue and took its time. */
+static bool judges(const login *l)
 {
-        bool judges = l->state == LOGIN_POSTING ? !l->hurried : l->live;
-
-        if (l->queued && outcome == KRATOS_NO_ANSWER)
-                return login_refuse_late(l);
-        refuse_outcome(l, judges, outcome);
+        return l->queued || (l->state == LOGIN_POSTING ? !l->hurried : l->live);
 }
 
-/* It may have gone by while others were tried, who must not open a fallback by that either. */
+void login_refuse_outcome(login *l, int outcome)
+{
+        refuse_outcome(l, judges(l), outcome);
+}
+
 void login_refuse_late(login *l)
 {
-        if (l->queued)
-                return login_refuse(l, VERDICT_THROTTLED, "throttled");
-        refuse_outcome(l, l->live, KRATOS_NO_ANSWER);
+        refuse_outcome(l, l->queued || l->live, KRATOS_NO_ANSWER);
 }
 
 void login_refuse_start(login *l, int error)

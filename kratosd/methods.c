@@ -137,6 +137,12 @@ static void on_looked_up(void *userdata)
         o->then(o);
 }
 
+/* What keeps our accounts from being read until somebody mends the disk (store.c). */
+static bool is_fault_of_store(int error)
+{
+        return error == -EROFS || error == -ENOSPC || error == -EIO || error == -EUCLEAN;
+}
+
 /* Goes on once the call's first argument, a user's name, is one that is known here, if it can be:
  * for a name that is not, a login program may have to wait for Kratos. A person, who is here, is
  * known. */
@@ -158,8 +164,8 @@ static void with_user(operation *taken, const char *signature, void (*then)(oper
                         o->all->accounts, o->caller.uid, user, on_looked_up, o, &o->lookup);
         if (o->lookup)
                 TAKE_PTR(o);
-        else if (r < 0) /* who is ours cannot be read */
-                operation_answer(o, r == -ENOMEM ? r : VERDICT_UNAVAILABLE);
+        else if (r < 0)
+                operation_answer(o, is_fault_of_store(r) ? VERDICT_UNAVAILABLE : r);
         else
                 then(TAKE_PTR(o));
 }

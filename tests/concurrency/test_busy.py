@@ -126,8 +126,15 @@ class TestBusy:
         "503": lambda: faults.failure(503),
         "504 in HTML": lambda: faults.html(504),
         "500": faults.failure,
+        "403 in HTML": lambda: faults.html(403),
+        "nonsense": faults.garbage,
+        "a page": lambda: faults.html(200),
         "cut": faults.cut,
         "black hole": faults.black_hole,
+    }
+
+    REASONS = dict.fromkeys(["503", "504 in HTML", "500", "403 in HTML"], "kratos-error") | {
+        "a page": "kratos-bad-answer"
     }
 
     @pytest.mark.parametrize("name", FAULTS)
@@ -138,7 +145,7 @@ class TestBusy:
         assert log_in(PASSWORD) == {PAM_SUCCESS: 1}
         impatient.set("login", self.FAULTS[name](), times=1)
         assert log_in(LOCAL, LOCAL) == {PAM_AUTH_ERR: 1, PAM_MAXTRIES: 1}
-        told = "kratos-error" if name.startswith("50") else "kratos-busy"
+        told = self.REASONS.get(name, "kratos-busy")
         assert reasons(journal) == {told, "bad-credentials"}
 
     @pytest.mark.parametrize("what", ["503", "refused"])
@@ -184,6 +191,15 @@ class TestAway:
         assert time.monotonic() - begun < TIMEOUT_SEC + 5
         assert reasons(journal, since) == {"kratos-timeout"}
         assert len(server.of("login")) == count + 1
+
+    def test_strangers_keep_nobody_out(
+        self, impatient: FaultServer, stopped_daemon: Daemon, log_in: LogIn
+    ) -> None:
+        """Who waits behind others of the same name, from anywhere, is let on to the fallback like them."""
+        stopped_daemon.configure(Throttle={"Enabled": "yes"})
+        stopped_daemon.restart()
+        impatient.set("login", faults.black_hole())
+        assert log_in(*[LOCAL] * 8) == {PAM_SUCCESS: 8}
 
     @pytest.mark.parametrize("count", [1, CROWD])
     def test_it_answers_nothing(

@@ -41,7 +41,7 @@ required pam_permit.so
 [default=1] pam_permit.so
 requisite pam_deny.so
 required pam_permit.so
-[success=ok ignore=1 module_unknown=1 default=die] pam_kratos.so login-id=env
+[success=ok ignore=1 module_unknown=ignore default=die] pam_kratos.so login-id=env
 optional pam_mkhomedir.so umask=0077
 required pam_unix.so
 optional pam_systemd.so
@@ -50,7 +50,7 @@ optional pam_systemd.so
 [default=1] pam_permit.so
 requisite pam_deny.so
 required pam_permit.so
-[success=ok ignore=1 module_unknown=1 default=die] pam_kratos.so login-id=env
+[success=ok ignore=1 module_unknown=ignore default=die] pam_kratos.so login-id=env
 optional pam_mkhomedir.so umask=0077
 required pam_unix.so
 """,

@@ -148,6 +148,7 @@ static int begin(void **state)
         put_file(passwd_file, "root:x:0:0:root:/root:/bin/bash\n");
         put_file(group_file, "root:x:0:\n");
         configuration = (config){ .references = 1000,
+                .public = { .count = 1 },
                 .uid_range = { FIRST, LAST },
                 .allow_uids = { { 5000, 5999 } },
                 .n_allow_uids = 1,

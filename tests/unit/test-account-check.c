@@ -247,6 +247,15 @@ static void test_rule_18_bad_answer_of_one(void **state)
         }
 }
 
+/* As with a configuration that was cut off, in which nothing is left of who may come in. */
+static void test_rule_5_without_a_kratos(void **state)
+{
+        (void)state;
+        configuration.public.count = 0;
+        assert_int_equal(check_at_once("alice"), VERDICT_UNAVAILABLE);
+        assert_string_equal(reason, "no-kratos");
+}
+
 static void test_too_stale(void **state)
 {
         (void)state;
@@ -486,6 +495,7 @@ int main(void)
                 TEST(test_rule_18_too_busy_to_ask),
                 TEST(test_rule_18_bad_answer_of_one),
                 TEST(test_rule_5_unreadable_record),
+                TEST(test_rule_5_without_a_kratos),
                 TEST(test_too_stale),
                 TEST(test_stale_of_nothing),
                 TEST(test_rule_23_wrong_clock),
