@@ -1,5 +1,6 @@
 """The README's "Put it on a host", command by command, on a machine that has nothing of ours yet."""
 
+import socket
 import subprocess
 from collections.abc import Callable
 
@@ -19,11 +20,17 @@ def test_the_packages_are_built_as_it_says() -> None:
     subprocess.run(["dpkg-checkbuilddeps"], cwd=TREE, check=True)
 
 
+def listens() -> bool:
+    with socket.socket() as there:
+        return there.connect_ex(("127.0.0.1", 22)) == 0
+
+
 def test_a_person_logs_in_afterwards(bare: Box, kratos: Kratos, make: Callable[..., Identity]) -> None:
     """With the password, by what sshd may ask then, and with a key."""
     bare.path("/etc/ssh/sshd_config.d/people.conf").unlink()
     dora = make("dora")
     follow_the_readme(bare)
+    wait_until(listens, "sshd is back from its reload")
     login = SshSession("dora", methods="keyboard-interactive").login(dora.password)
     assert login.run("id -un") == "dora"
     told = bare.run("journalctl", "KRATOSD_USER=dora", "--output=cat", "--output-fields=KRATOSD_EVENT").stdout
