@@ -37,6 +37,7 @@ PROGRAMS_ADD = 5.0
 # More than a boot varies here, and far less than anybody who waits for somebody has to wait.
 BOOT_MARGIN = 2.0
 AWAY = "The login server cannot be asked now."
+BUSY = "Too many tries: try again later."
 
 
 @pytest.fixture(scope="module")
@@ -132,11 +133,13 @@ def test_ours_are_told_so_in_time(
         if login.asks():
             begun = time.monotonic()
             login.type(dora.password)
-        assert AWAY in told(login)
+        # The other sentence for as long as Kratos may only be busy: it has judged somebody just now.
+        said = told(login)
+        assert AWAY in said or BUSY in said
         assert time.monotonic() - begun < DEADLINE + PROGRAMS_ADD
         console = Console(house)
         assert console.refused("dora", dora.password) < DEADLINE + PROGRAMS_ADD
-        assert AWAY in console.text
+        assert AWAY in console.text or BUSY in console.text
     wait_until(lambda: comes_in(dora), "dora can log in again", 30)
 
 

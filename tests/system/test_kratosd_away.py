@@ -19,7 +19,7 @@ from everybody import (
     told,
 )
 from host import person
-from world.box import ROOT, Box
+from world.box import Box
 from world.kratos import Identity, Kratos
 from world.paths import TREE
 from world.processes import wait_until
@@ -166,7 +166,7 @@ def measuring(house: Box) -> Box:
     sources = [SOURCES / "local-user.c", SOURCES / "person.c"]
     flags = ["-std=gnu11", "-D_GNU_SOURCE", f"-I{SOURCES}", f"-I{TREE}", f"-I{TREE}/common", "-O2"]
     subprocess.run(["cc", *flags, "-o", program, *sources, "-lpam"], check=True)
-    for service, root in ("with", house.root), ("without", ROOT):
+    for service, root in ("with", house.root), ("without", house.layers[-1]):
         lines = [(root / "etc/pam.d" / name).read_text() for name in STACK]
         house.write(f"/etc/pam.d/{service}", "".join(lines))
     assert "pam_kratos" in house.path("/etc/pam.d/with").read_text()
