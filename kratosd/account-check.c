@@ -138,7 +138,7 @@ static int decide(account_check *check, refusal *ret)
         if (r < 0)
                 return r;
         /* The configuration was lost, it seems, and with it who may come in. */
-        if (kratos_config(check->accounts->kratos)->public.count == 0)
+        if (!config_names_kratos(kratos_config(check->accounts->kratos)))
                 return refuse(ret, VERDICT_UNAVAILABLE, "no-kratos",
                         N_("Your account cannot be checked now. Ask your administrator."));
         if (!check->identity[0])

@@ -166,8 +166,7 @@ void config_check(config_reader *r)
 {
         config *c = r->config;
 
-        /* As a package installs it: nobody logs in with Kratos, and nothing else changes. */
-        if (c->public.count == 0)
+        if (!config_names_kratos(c))
                 config_complain(r, true,
                         "PublicURL= in [Kratos] is missing: nobody can log in with Kratos");
         /* Unless it was set, it fits. */

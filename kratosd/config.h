@@ -163,6 +163,13 @@ config *config_unref(config *c);
 DEFINE_CLEANUP(config *, config_unref);
 #define _cleanup_config_ _cleanup_(config_unrefp)
 
+/* False for a configuration as a package installs it, which does not say where Kratos is: nobody
+ * logs in with Kratos then, and nothing else is done. */
+static inline bool config_names_kratos(const config *c)
+{
+        return c->public.count > 0;
+}
+
 /* The identifier that is posted for a name: the pattern with each %u replaced. -ENOMEM. */
 int config_identifier(const config *c, const char *name, char **ret);
 

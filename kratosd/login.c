@@ -229,6 +229,12 @@ static void tell_not_allowed(logins *all, const char *user, const login_context 
         log_event(EVENT_LOGIN_REFUSED, &facts, "not-allowed");
 }
 
+/* Whether somebody whom nobody knows is to look like our people: not where there can be none. */
+static bool may_look_like_ours(const logins *all, const char *user)
+{
+        return user_name_is_valid(user) && config_names_kratos(kratos_config(all->kratos));
+}
+
 int login_begin(logins *all, login_caller caller, const char *user, const login_context *context,
         char ret_id[static ID_LENGTH + 1], login_prompt *ret_prompt)
 {
@@ -237,11 +243,8 @@ int login_begin(logins *all, login_caller caller, const char *user, const login_
         login *l;
         int r;
 
-        /* Where nobody is asked for Kratos, strangers need not look like its people either. */
-        if (nobody && (!user_name_is_valid(user) || kratos_config(all->kratos)->public.count == 0))
-                r = VERDICT_UNKNOWN_USER;
-        else if (nobody)
-                r = 0;
+        if (nobody)
+                r = may_look_like_ours(all, user) ? 0 : VERDICT_UNKNOWN_USER;
         else
                 r = login_find_account(all, caller, user, &account);
         /* passwd runs as root. */

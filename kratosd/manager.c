@@ -93,16 +93,12 @@ static void manager_done(manager *m)
         sd_event_unref(m->event);
 }
 
-static bool has_kratos(const manager *m)
-{
-        return kratos_config(m->kratos)->public.count > 0;
-}
-
 /* What systemctl status shows. */
 static void notify_status(const manager *m)
 {
-        (void)sd_notify(0, has_kratos(m) ? "STATUS=Ready for logins"
-                                         : "STATUS=Idle until PublicURL= says where Kratos is");
+        (void)sd_notify(0, config_names_kratos(kratos_config(m->kratos))
+                                   ? "STATUS=Ready for logins"
+                                   : "STATUS=Idle until PublicURL= says where Kratos is");
 }
 
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -114,7 +110,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
         (void)info;
         /* A file that was cut off must not make a host forget where Kratos is. */
         if (config_load(CONFIG_FILE, manager_complain, NULL, &c) < 0 ||
-                (c->public.count == 0 && has_kratos(m))) {
+                (!config_names_kratos(c) && config_names_kratos(kratos_config(m->kratos)))) {
                 log_message(LOG_ERR, "The configuration has mistakes; the old one stays");
                 return 0;
         }
