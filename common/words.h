@@ -15,6 +15,10 @@
 /* Marks a message of the catalogue. */
 #define N_(message) message
 
+/* What is told where there is no verdict: by kratosd, and by the module where that is what cannot
+ * be asked. The same words, for what has become of whom is nobody's business (rule 25). */
+#define UNAVAILABLE_SENTENCE N_("The login server cannot be asked now.")
+
 /* Adds a phrase: a message, and what takes the places of its %1 and %2, or NULL; control characters
  * become question marks. A phrase for which there is no room is left out. */
 void words_add(char words[static PROMPT_TEXT_MAX + 1], const char *message, const char *one,

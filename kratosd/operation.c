@@ -16,7 +16,7 @@ static const struct {
         [VERDICT_NOT_ALLOWED] = { ERROR_NOT_ALLOWED, N_("Not allowed.") },
         [VERDICT_DISABLED] = { ERROR_ACCOUNT_DISABLED, N_("Your account is disabled.") },
         [VERDICT_THROTTLED] = { ERROR_THROTTLED, N_("Too many tries: try again later.") },
-        [VERDICT_UNAVAILABLE] = { ERROR_UNAVAILABLE, N_("The login server cannot be asked now.") },
+        [VERDICT_UNAVAILABLE] = { ERROR_UNAVAILABLE, UNAVAILABLE_SENTENCE },
         [VERDICT_NO_SUCH_LOGIN] = { ERROR_NO_SUCH_LOGIN, "No such login" },
         [VERDICT_INVALID] = { ERROR_INVALID_ARGUMENT, "Invalid argument" },
         [VERDICT_PASSWORD_REFUSED] = { ERROR_PASSWORD_REFUSED,

@@ -16,9 +16,6 @@
 #include "user-database.h"
 #include "words.h"
 
-/* From a person's side, kratosd and what is behind it are one. */
-#define UNREACHABLE_SENTENCE N_("The login server cannot be asked now.")
-
 static const char *describe(int error)
 {
         const char *text = strerrordesc_np(error);
@@ -277,6 +274,6 @@ int call_result(call *c, int r)
 
         report(c, r, code);
         if (code == PAM_AUTHINFO_UNAVAIL && r != CLIENT_REFUSED)
-                snprintf(c->client.words, sizeof(c->client.words), UNREACHABLE_SENTENCE);
+                snprintf(c->client.words, sizeof(c->client.words), UNAVAILABLE_SENTENCE);
         return code;
 }
