@@ -18,7 +18,7 @@ from world import pam, processes
 from world.bus import SOCKET, Bus
 from world.daemon import Daemon
 from world.journal import NATIVE, Journal, parse_native
-from world.kratos import Kratos, totp_code
+from world.kratos import Kratos, RequestLog, totp_code
 from world.pam import GATE, Gate
 from world.paths import STATE
 from world.prepare import LOCAL_PASSWORD, PEOPLE
@@ -258,6 +258,22 @@ def test_memory_search_finds_a_planted_copy() -> None:
     processes.wait_until(lambda: "ready" in service.log(), "it runs")
     assert processes.search_memory(service.pid, needle.encode())
     assert not processes.search_memory(service.pid, os.urandom(8).hex().encode())
+
+
+def test_request_log_waits_for_the_end_of_a_line(tmp_path: Path) -> None:
+    """A server that is writing it has not written it all."""
+    line = (
+        b'{"msg": "completed handling request", "time": "2026-01-01T00:00:00Z",'
+        b' "http_request": {"path": "/admin/identities"}, "http_response": {"took": 1}}\n'
+    )
+    file = tmp_path / "log"
+    file.touch()
+    requests = RequestLog(file, "/admin")
+    for part, found in (line[:60], 0), (line[60:], 1), (line[:-1], 1), (line[-1:], 2):
+        with file.open("ab") as log:
+            log.write(part)
+        assert len(requests.read()) == found
+    requests.close()
 
 
 def test_daemon_runs_as_its_unit_says(daemon: Daemon) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -74,7 +75,7 @@ class RequestLog:
 
     def read(self) -> list[Request]:
         """All of them so far."""
-        for line in self._log:
+        for line in self._lines():
             if b'"completed handling request"' not in line:
                 continue
             entry = json.loads(line)
@@ -83,6 +84,12 @@ class RequestLog:
             if f"{path}/".startswith(f"{self._path}/"):
                 self._found.append(Request(path, begun, took))
         return self._found
+
+    def _lines(self) -> Iterator[bytes]:
+        """Those that are written to their ends."""
+        while (line := self._log.readline()).endswith(b"\n"):
+            yield line
+        self._log.seek(-len(line), os.SEEK_CUR)
 
     def close(self) -> None:
         self._log.close()
