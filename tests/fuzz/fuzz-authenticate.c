@@ -43,7 +43,7 @@ static void log_in(pam_handle_t *pamh)
         bool authenticated, denied;
 
         seen.granted = seen.account_ok = seen.opened = seen.unknown = seen.unavailable = false;
-        seen.begun = seen.no_library = false;
+        seen.begun = seen.refusing = seen.no_library = false;
         seen.prompts = seen.calls = seen.disowned = 0;
         r = pam_sm_authenticate(pamh, 0, argc, arguments);
         check_authenticated(r);

@@ -37,6 +37,7 @@ static struct {
         bool unavailable; /* it could not be reached, or could not say */
         bool no_library;  /* client.so was not to be had */
         bool begun;       /* it began a login */
+        bool refusing;    /* likewise, of somebody unknown, to be refused */
         unsigned prompts, calls;
         unsigned disowned; /* how often the user database said: gone, or not ours */
 } seen;

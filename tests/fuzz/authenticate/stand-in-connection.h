@@ -194,9 +194,9 @@ static void note(sd_bus_message *m, const char *method)
                 return;
         }
         if (sd_bus_message_read_basic(m, 's', &first) > 0) {
-                if (strcmp(method, "BeginLogin") == 0)
-                        seen.begun |=
-                                id_is_valid(first) && sd_bus_message_has_signature(m, "sa{sv}");
+                if (strcmp(method, "BeginLogin") == 0 && id_is_valid(first) &&
+                        sd_bus_message_has_signature(m, "sa{sv}") > 0)
+                        *(seen.unknown ? &seen.refusing : &seen.begun) = true;
                 if (strcmp(method, "Answer") == 0)
                         seen.granted |= strcmp(first, STATE_GRANTED) == 0 &&
                                         sd_bus_message_has_signature(m, "sa{sv}") > 0;
@@ -255,7 +255,7 @@ static void check_answer(sd_bus_message *m)
 
         require(strcmp(sd_bus_message_get_destination(m), OWNER) == 0);
         require(sd_bus_message_read(m, "sh", &login, &fd) > 0);
-        require(id_is_valid(login) && seen.begun);
+        require(id_is_valid(login) && (seen.begun || seen.refusing));
         require((fcntl(fd, F_GET_SEALS) & (F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE)) ==
                 (F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE));
         require(lseek(fd, 0, SEEK_END) <= ANSWER_MAX);
