@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -22,9 +23,24 @@ void prod_refuse_descriptors(int socket)
 #endif
 }
 
+/* The timer is left running, and stops itself when it finds that nobody needs it: setting it for
+ * each call would cost more than most of the calls. */
+static volatile sig_atomic_t running, needed;
+
+static void set_timer(suseconds_t every)
+{
+        const struct itimerval often = { { 0, every }, { 0, every } };
+
+        (void)setitimer(ITIMER_REAL, &often, 0);
+}
+
 static void on_alarm(int number)
 {
         (void)number;
+        if (needed)
+                return;
+        set_timer(0);
+        running = false;
 }
 
 int prod_prepare(void)
@@ -36,14 +52,14 @@ int prod_prepare(void)
 
 void prod_begin(void)
 {
-        static const struct itimerval often = { { 0, PROD_USEC }, { 0, PROD_USEC } };
-
-        (void)setitimer(ITIMER_REAL, &often, 0);
+        needed = true;
+        if (running)
+                return;
+        running = true;
+        set_timer(PROD_USEC);
 }
 
 void prod_end(void)
 {
-        static const struct itimerval never = { { 0, 0 }, { 0, 0 } };
-
-        (void)setitimer(ITIMER_REAL, &never, 0);
+        needed = false;
 }
