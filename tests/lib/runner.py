@@ -1,7 +1,9 @@
 """Runs test files, some at a time, each in a world of its own, and prints every test with its result.
 
-runner.py BUILD [NAME…]    NAME: a folder of tests/ (unit), a file's stem with or without test_ (faults),
-                           a path, or a path with ::test; without names, everything
+runner.py BUILD [--anew] [NAME…]    NAME: a folder of tests/ (unit), a file's stem with or without test_
+                                    (faults), a path, or a path with ::test; without names, everything
+                                    that has not passed already in this very tree, or with --anew
+                                    everything
 
 What is in tests/system boots a Debian, that of this host. Where it is named, it is run for the newer ones too.
 
@@ -20,6 +22,8 @@ import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from earlier import Earlier, fingerprint
 
 TESTS = Path(__file__).resolve().parents[1]
 TREE = TESTS.parent
@@ -106,7 +110,7 @@ def make_packages(build: Path) -> None:
 
 
 class Runner:
-    def __init__(self, build: Path, files: list[str]) -> None:
+    def __init__(self, build: Path, files: list[str], *, anew: bool) -> None:
         self.build = build
         kinds = dict.fromkeys(kind_of_root(file) for file in files if "@" in file)
         self.roots = {kind: root_of(*kind) for kind in kinds}
@@ -119,12 +123,26 @@ class Runner:
             self.times: dict[str, float] = json.loads(self._times_file.read_text())
         except (OSError, ValueError):
             self.times = {}
-        # The longest first, so that the processors are busy to the end.
-        self.files = sorted(files, key=lambda file: -self.times.get(file, 60.0))
         self.total = Result()
+        roots = [f"{kind} {root}" for kind, root in self.roots.items()]
+        beside = os.uname().release, os.environ.get("KRATOS", ""), *roots
+        self.earlier = Earlier(self.folder / "passed.json", lambda: fingerprint(TREE, *beside))
+        self.taken_over = [] if anew else self._take_over(files)
+        # The longest first, so that the processors are busy to the end.
+        left = [file for file in files if file not in self.taken_over]
+        self.files = sorted(left, key=lambda file: -self.times.get(file, 60.0))
         self.again: list[str] = []
         self.unsteady: list[str] = []
         self._lock = threading.Lock()
+
+    def _take_over(self, files: list[str]) -> list[str]:
+        """Counts, and returns, those that have passed already in this very tree."""
+        found = []
+        for file in files:
+            if counts := self.earlier.counts(file):
+                self._count(Result(passed=counts[0], skipped=counts[1]))
+                found.append(file)
+        return found
 
     def run(self) -> Result:
         at_once = FILES_PER_PROCESSOR * (os.cpu_count() or 1)
@@ -159,7 +177,7 @@ class Runner:
                 if result.failed:
                     self.again.append(file)
                 else:
-                    self._count(result)
+                    self._finish(file, result)
 
     def _run_file(self, file: str) -> Result:
         report = self.folder / (file.replace("/", "-").replace("::", "-") + ".xml")
@@ -206,6 +224,11 @@ class Runner:
         self.total.failed += result.failed
         self.total.skipped += result.skipped
 
+    def _finish(self, file: str, result: Result) -> None:
+        self._count(result)
+        if not result.failed:
+            self.earlier.note(file, result.passed, result.skipped)
+
 
 def read_report(file: str, report: Path) -> Result:
     """Counts the tests of pytest's JUnit report."""
@@ -235,15 +258,18 @@ def read_report(file: str, report: Path) -> Result:
 def main() -> None:
     # A shell starts what runs in the background with SIGINT ignored, and every program would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    build, *names = sys.argv[1:]
+    build, *names = [word for word in sys.argv[1:] if word != "--anew"]
+    anew = "--anew" in sys.argv or bool(names)
     if names:
         files = on_suites([file for name in names for file in files_of(name)], named=True)
     else:
         every = [str(path.relative_to(TREE)) for path in sorted(TESTS.rglob("test_*.py"))]
         files = on_suites(every, named=False)
-    runner = Runner(Path(build), list(dict.fromkeys(files)))
+    runner = Runner(Path(build), list(dict.fromkeys(files)), anew=anew)
     total = runner.run()
     print()
+    if runner.taken_over:
+        print(f"{len(runner.taken_over)} files passed earlier in this very tree, and did not run: see --anew")
     if runner.unsteady:
         print(f"{len(runner.unsteady)} unsteady: {', '.join(runner.unsteady)}")
     skipped = f", {total.skipped} skipped" if total.skipped else ""
