@@ -59,8 +59,12 @@ static void answer_none(logind_question *q)
 static bool is_alive(int pidfd)
 {
         struct pollfd poller = { .fd = pidfd, .events = POLLIN };
+        int r;
 
-        return poll(&poller, 1, 0) == 0;
+        do
+                r = poll(&poller, 1, 0);
+        while (r < 0 && errno == EINTR);
+        return r == 0;
 }
 
 /* logind is not started for this: where it does not run, there are no sessions. */

@@ -1,10 +1,10 @@
 #include "prod.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 /* From Linux 6.16 on; older headers do not have it. Where the number is another, so is every socket
  * option's. */
@@ -24,7 +24,8 @@ void prod_refuse_descriptors(int socket)
 }
 
 /* The timer is left running, and stops itself when it finds that nobody needs it: setting it for
- * each call would cost more than most of the calls. */
+ * each call would cost more than most of the calls. A thread of a library's that gets the signal
+ * leaves that to the thread that makes the calls, which it could meet in between. */
 static volatile sig_atomic_t running, needed;
 
 static void set_timer(suseconds_t every)
@@ -37,25 +38,21 @@ static void set_timer(suseconds_t every)
 static void on_alarm(int number)
 {
         (void)number;
-        if (needed)
+        if (needed || gettid() != getpid())
                 return;
         set_timer(0);
         running = false;
 }
 
-int prod_prepare(void)
-{
-        struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
-
-        return sigaction(SIGALRM, &action, 0) < 0 ? -errno : 0;
-}
-
 void prod_begin(void)
 {
+        static const struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+
         needed = true;
         if (running)
                 return;
         running = true;
+        (void)sigaction(SIGALRM, &action, 0);
         set_timer(PROD_USEC);
 }
 

@@ -10,9 +10,6 @@
 /* Takes no descriptors on a socket, and on what it accepts, where the kernel can refuse them. */
 void prod_refuse_descriptors(int socket);
 
-/* Sets the handler that the signal needs, for the whole process. -errno. */
-int prod_prepare(void);
-
 /* Between these two a wait lasts at most so long for each descriptor, in microseconds. A user can
  * have as many on their way as RLIMIT_NOFILE says (unix(7)): 1,024 as a rule. */
 #define PROD_USEC 1000

@@ -439,9 +439,6 @@ int varlink_connections_new(sd_event *event, varlink_listener *l,
         if (!all)
                 return -ENOMEM;
         all->event = sd_event_ref(event);
-        r = prod_prepare();
-        if (r < 0)
-                return r;
         all->handler = *handler;
         all->userdata = userdata;
         LIST_INIT(&all->all);

@@ -121,7 +121,9 @@ varlink_listener *varlink_listener_free(varlink_listener *l)
         if (!l)
                 return NULL;
         remove_file(l);
+        prod_begin(); /* who was not accepted yet may have sent something */
         closep(&l->fd);
+        prod_end();
         free(l->path);
         free(l);
         return NULL;
