@@ -227,6 +227,22 @@ void call_explain(call *c, int code)
 }
 
 /* One line of log that says why somebody gets no verdict, or a negative one. */
+static const char *blame(int error)
+{
+        switch (error) {
+        case EPERM:
+                return "whoever answers is not kratosd";
+        case EBADMSG:
+                return "kratosd's answer breaks the interface";
+        case ENOBUFS:
+                return "the bus has no room for one more of root's";
+        case ECANCELED:
+                return "this program was stopped while it asked kratosd";
+        default:
+                return describe(error);
+        }
+}
+
 static void report(call *c, int r, int code)
 {
         const client *k = &c->client;
@@ -245,10 +261,7 @@ static void report(call *c, int r, int code)
                 pam_syslog(c->pamh, LOG_ERR,
                         "kratosd did not say whether it changed the password of %s", c->user);
         else
-                pam_syslog(c->pamh, LOG_ERR, "refused %s: %s", c->user,
-                        r == -EPERM     ? "whoever answers is not kratosd"
-                        : r == -EBADMSG ? "kratosd's answer breaks the interface"
-                                        : describe(-r));
+                pam_syslog(c->pamh, LOG_ERR, "refused %s: %s", c->user, blame(-r));
 }
 
 int call_result(call *c, int r)
@@ -269,7 +282,7 @@ int call_result(call *c, int r)
                         c->user);
                 return PAM_USER_UNKNOWN;
         }
-        if (r == CLIENT_UNREACHABLE && !c->ours && is_elsewhere(c))
+        if ((r == CLIENT_UNREACHABLE || r == -ENOBUFS) && !c->ours && is_elsewhere(c))
                 return PAM_USER_UNKNOWN;
 
         report(c, r, code);

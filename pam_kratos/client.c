@@ -20,7 +20,7 @@
 /* One method call, from its connection to its answer. */
 typedef struct exchange {
         client *client;
-        uint64_t started, deadline;
+        patience patience;
         sd_bus *bus;
         sd_bus_message *request, *reply;
 } exchange;
@@ -33,7 +33,7 @@ static uint64_t min_usec(uint64_t a, uint64_t b)
 /* Ends it, and takes the time that it took from what the PAM call may spend. */
 static void exchange_end(exchange *x)
 {
-        uint64_t spent = now_usec() - x->started;
+        uint64_t spent = now_usec() - x->patience.begun;
 
         sd_bus_message_unref(x->reply);
         sd_bus_message_unref(x->request);
@@ -42,24 +42,30 @@ static void exchange_end(exchange *x)
 }
 #define _cleanup_exchange_ _cleanup_(exchange_end)
 
+/* That nobody answers says nothing where we were kept from hearing it. */
+static int heed_stops(const exchange *x, int r)
+{
+        return r == CLIENT_UNREACHABLE && patience_was_stopped(&x->patience) ? -ECANCELED : r;
+}
+
 /* Connects, and begins the message. Those with uid 0 talk to the Manager, all others to the User
  * interface, for their own account only. A message that carries a secret goes to nobody but
  * kratosd; who got any other is looked at when it is answered, while kratosd is at work already. */
 static int exchange_begin(exchange *x, uint64_t limit, const char *method, bool secret)
 {
         bool manager = geteuid() == 0;
-        uint64_t left = x->client->left_usec, connected;
+        uint64_t begun = now_usec(), left = x->client->left_usec;
         client_peer *peer = x->client->peer;
         int r;
 
-        x->started = now_usec();
-        x->deadline = x->started + min_usec(limit, left);
-        connected = x->started + min_usec(min_usec(limit, BEGIN_DEADLINE_USEC), left);
-        r = connection_open(peer, connected, &x->bus);
+        x->patience.begun = begun;
+        x->patience.until = begun + min_usec(min_usec(limit, BEGIN_DEADLINE_USEC), left);
+        r = connection_open(peer, &x->patience, &x->bus);
         if (r == 0 && secret)
-                r = connection_identify(x->bus, peer, connected);
+                r = connection_identify(x->bus, peer, &x->patience);
         if (r != 0)
-                return r;
+                return heed_stops(x, r);
+        x->patience.until = begun + min_usec(limit, left);
         r = sd_bus_message_new_method_call(x->bus, &x->request,
                 secret ? peer->owner : connection_name(), manager ? MANAGER_PATH : USER_PATH,
                 manager ? MANAGER_INTERFACE : USER_INTERFACE, method);
@@ -105,9 +111,9 @@ static int exchange_finish(exchange *x, const char *types)
         const sd_bus_error *error;
         int r;
 
-        r = connection_call(x->bus, x->request, x->client->peer, x->deadline, &x->reply);
+        r = connection_call(x->bus, x->request, x->client->peer, &x->patience, &x->reply);
         if (r != 0)
-                return r;
+                return heed_stops(x, r);
         error = sd_bus_message_get_error(x->reply);
         if (error)
                 return refused(x->client, x->reply, error);

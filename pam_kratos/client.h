@@ -71,7 +71,9 @@ typedef struct client_session {
 
 /*
  * Each method returns 0; a fault of this host or of its peer, as -errno (-EPERM: the peer is not
- * who it must be, -EBADMSG: the answer breaks the interface); or one of these.
+ * who it must be, -EBADMSG: the answer breaks the interface, -ENOBUFS: the bus has no room for one
+ * more of root's, -ECANCELED: this program was stopped while it should have waited); or one of
+ * these.
  */
 enum client_result {
         CLIENT_UNREACHABLE = 1, /* no bus, no daemon, or no answer in time */

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include <systemd/sd-bus.h>
 
@@ -14,6 +13,9 @@
 #define BUS_DRIVER_PATH "/org/freedesktop/DBus"
 #define BUS_ERROR "org.freedesktop.DBus.Error."
 
+/* Messages, and steps of the handshake, that are still taken when the time is over. */
+#define LATE_MAX 16
+
 /* The library's own timeout must come after ours, which it cannot keep (see run), and must be
  * named, or else it comes from the environment. */
 #define LIBRARY_TIMEOUT_USEC (2 * CALL_DEADLINE_USEC)
@@ -21,14 +23,6 @@
 #define _cleanup_bus_ _cleanup_(connection_closep)
 #define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
 #define _cleanup_slot_ _cleanup_(sd_bus_slot_unrefp)
-
-uint64_t now_usec(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 sd_bus *connection_close(sd_bus *bus)
 {
@@ -48,7 +42,6 @@ static int unreachable_or(int r)
         case ENOTCONN:
         case EPIPE:
         case EAGAIN:
-        case ENOBUFS: /* the bus has no room for one more of root's */
         case ETIMEDOUT:
                 return CLIENT_UNREACHABLE;
         default:
@@ -56,71 +49,101 @@ static int unreachable_or(int r)
         }
 }
 
+static int limit_connect(int fd, uint64_t left)
+{
+        struct timeval wait = { .tv_sec = (time_t)(left / 1000000),
+                .tv_usec = (suseconds_t)(left % 1000000) };
+
+        if (left == 0)
+                return -ETIMEDOUT;
+        return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) < 0 ? -errno : 0;
+}
+
+static int check_peer(int fd)
+{
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+                return -errno;
+        return peer.uid == 0 ? 0 : -EPERM;
+}
+
 /* Connects a socket. The kernel queues those who wait for a busy bus and serves them in turn, which
  * trying again and again would not get us; SO_SNDTIMEO bounds the wait. */
-static int dial(uint64_t deadline, int *ret_fd)
+static int dial(patience *p, int *ret_fd)
 {
         static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BUS_SOCKET };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct ucred peer;
-        socklen_t size = sizeof(peer);
-        uint64_t now;
+        int r;
 
         if (fd < 0)
                 return -errno;
-        for (;;) {
-                struct timeval wait;
+        do {
+                uint64_t left = patience_left(p), begun = now_usec();
 
-                now = now_usec();
-                if (now >= deadline)
-                        return -ETIMEDOUT;
-                wait.tv_sec = (time_t)((deadline - now) / 1000000);
-                wait.tv_usec = (suseconds_t)((deadline - now) % 1000000);
-                if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) < 0)
-                        return -errno;
-                if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-                        break;
-                if (errno != EINTR)
-                        return -errno;
-        }
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-                return -errno;
-        if (peer.uid != 0)
-                return -EPERM;
+                r = limit_connect(fd, left);
+                if (r < 0)
+                        return r;
+                r = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno
+                                                                                        : 0;
+                /* Only a queue that is full makes anybody wait; else it was stopped. */
+                patience_add(p, begun, r == -EAGAIN ? left : PATIENCE_STEP_USEC);
+        } while (r == -EINTR);
+        if (r == 0)
+                r = check_peer(fd);
+        if (r < 0)
+                return r;
 
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
 
+/* Waits for the bus, not for long. */
+static int step(sd_bus *bus, patience *p)
+{
+        uint64_t left = patience_left(p), begun = now_usec();
+        uint64_t at_most = left < PATIENCE_STEP_USEC ? left : PATIENCE_STEP_USEC;
+        int r = sd_bus_wait(bus, at_most);
+
+        patience_add(p, begun, at_most);
+        return r;
+}
+
+static bool is_done(sd_bus *bus, sd_bus_message *const *reply)
+{
+        return reply ? *reply != NULL : sd_bus_is_ready(bus) > 0;
+}
+
 /* Lets the bus work until it is ready or, where a reply is waited for, until that is there. Ours
  * and not sd_bus_call's, which waits without limit for a broker that is not ready yet, and which
- * looks at the clock only once nothing more arrives. */
-static int run(sd_bus *bus, sd_bus_message *const *reply, uint64_t deadline)
+ * looks at the clock only once nothing more arrives. What is there already when the time is over
+ * still counts, as far as it is little: we may have been kept from reading it. */
+static int run(sd_bus *bus, sd_bus_message *const *reply, patience *p)
 {
-        for (;;) {
-                uint64_t now = now_usec();
-                int r;
+        unsigned late = 0;
 
-                if (reply ? *reply != NULL : sd_bus_is_ready(bus) > 0)
-                        return 0;
-                if (now >= deadline)
+        while (!is_done(bus, reply)) {
+                int r = sd_bus_process(bus, NULL);
+
+                if (r == 0 && patience_left(p) > 0)
+                        r = step(bus, p);
+                else if (patience_left(p) == 0 && (r == 0 || ++late > LATE_MAX))
                         return -ETIMEDOUT;
-                r = sd_bus_process(bus, NULL);
-                if (r == 0)
-                        r = sd_bus_wait(bus, deadline - now);
                 if (r < 0 && r != -EINTR)
                         return r;
         }
+        return 0;
 }
 
 /* Connects to the bus and says hello. */
-static int start(uint64_t deadline, sd_bus **ret)
+static int start(patience *p, sd_bus **ret)
 {
         _cleanup_bus_ sd_bus *bus = NULL;
         _cleanup_close_ int fd = -1;
         int r;
 
-        r = dial(deadline, &fd);
+        r = dial(p, &fd);
         if (r < 0)
                 return r;
         r = sd_bus_new(&bus);
@@ -137,7 +160,7 @@ static int start(uint64_t deadline, sd_bus **ret)
         r = sd_bus_start(bus);
         if (r < 0)
                 return r;
-        r = run(bus, NULL, deadline);
+        r = run(bus, NULL, p);
         if (r < 0)
                 return r;
 
@@ -155,7 +178,7 @@ static int keep_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 }
 
 /* Sends a message and waits for whatever comes back. */
-static int exchange(sd_bus *bus, sd_bus_message *m, uint64_t deadline, sd_bus_message **ret)
+static int exchange(sd_bus *bus, sd_bus_message *m, patience *p, sd_bus_message **ret)
 {
         _cleanup_message_ sd_bus_message *reply = NULL;
         _cleanup_slot_ sd_bus_slot *slot = NULL;
@@ -164,7 +187,7 @@ static int exchange(sd_bus *bus, sd_bus_message *m, uint64_t deadline, sd_bus_me
         r = sd_bus_call_async(bus, &slot, m, keep_reply, &reply, LIBRARY_TIMEOUT_USEC);
         if (r < 0)
                 return r;
-        r = run(bus, &reply, deadline);
+        r = run(bus, &reply, p);
         if (r < 0)
                 return r;
         /* A connection that ends answers what is pending with an error made up by the library. */
@@ -185,7 +208,7 @@ static bool is_from(sd_bus_message *m, const char *name)
 /* Asks the bus itself about a name. Returns 0 and the reply, CLIENT_UNREACHABLE where the name has
  * no owner, or -errno. */
 static int ask_driver(
-        sd_bus *bus, const char *method, const char *name, uint64_t deadline, sd_bus_message **ret)
+        sd_bus *bus, const char *method, const char *name, patience *p, sd_bus_message **ret)
 {
         _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
         int r;
@@ -197,7 +220,7 @@ static int ask_driver(
         r = sd_bus_message_append(m, "s", name);
         if (r < 0)
                 return r;
-        r = exchange(bus, m, deadline, &reply);
+        r = exchange(bus, m, p, &reply);
         if (r < 0)
                 return r;
         if (!is_from(reply, BUS_DRIVER))
@@ -212,7 +235,7 @@ static int ask_driver(
 }
 
 /* Fails unless a unique name belongs to the system user kratosd. */
-static int check_owner(sd_bus *bus, const char *owner, uint64_t deadline)
+static int check_owner(sd_bus *bus, const char *owner, patience *p)
 {
         _cleanup_message_ sd_bus_message *reply = NULL;
         uint32_t owner_uid;
@@ -222,7 +245,7 @@ static int check_owner(sd_bus *bus, const char *owner, uint64_t deadline)
         r = passwd_find_uid(PASSWD_FILE, DAEMON_USER, &uid);
         if (r < 0)
                 return r == -ENOENT ? -EPERM : r;
-        r = ask_driver(bus, "GetConnectionUnixUser", owner, deadline, &reply);
+        r = ask_driver(bus, "GetConnectionUnixUser", owner, p, &reply);
         if (r != 0)
                 return r;
         if (sd_bus_message_read(reply, "u", &owner_uid) <= 0)
@@ -231,13 +254,13 @@ static int check_owner(sd_bus *bus, const char *owner, uint64_t deadline)
 }
 
 /* Notes a unique name that is kratosd's. */
-static int accept_owner(sd_bus *bus, const char *owner, client_peer *peer, uint64_t deadline)
+static int accept_owner(sd_bus *bus, const char *owner, client_peer *peer, patience *p)
 {
         int r;
 
         if (owner[0] != ':' || strlen(owner) > BUS_NAME_MAX)
                 return -EBADMSG;
-        r = check_owner(bus, owner, deadline);
+        r = check_owner(bus, owner, p);
         if (r == 0)
                 memcpy(peer->owner, owner, strlen(owner) + 1);
         return r;
@@ -248,7 +271,7 @@ const char *connection_name(void)
         return geteuid() == 0 ? MANAGER_NAME : USER_NAME;
 }
 
-int connection_identify(sd_bus *bus, client_peer *peer, uint64_t deadline)
+int connection_identify(sd_bus *bus, client_peer *peer, patience *p)
 {
         _cleanup_message_ sd_bus_message *reply = NULL;
         const char *owner;
@@ -256,22 +279,22 @@ int connection_identify(sd_bus *bus, client_peer *peer, uint64_t deadline)
 
         if (peer->owner[0])
                 return 0;
-        r = ask_driver(bus, "GetNameOwner", connection_name(), deadline, &reply);
+        r = ask_driver(bus, "GetNameOwner", connection_name(), p, &reply);
         if (r != 0)
                 return unreachable_or(r);
         if (sd_bus_message_read(reply, "s", &owner) <= 0)
                 return -EBADMSG;
-        return unreachable_or(accept_owner(bus, owner, peer, deadline));
+        return unreachable_or(accept_owner(bus, owner, peer, p));
 }
 
-int connection_open(client_peer *peer, uint64_t deadline, sd_bus **ret)
+int connection_open(client_peer *peer, patience *p, sd_bus **ret)
 {
         _cleanup_bus_ sd_bus *bus = NULL;
         char name[SD_ID128_STRING_MAX];
         sd_id128_t id;
         int r;
 
-        r = start(deadline, &bus);
+        r = start(p, &bus);
         if (r >= 0)
                 r = sd_bus_get_bus_id(bus, &id);
         if (r < 0)
@@ -290,7 +313,7 @@ static bool means_unreachable(sd_bus_message *reply)
 {
         static const char *const names[] = { BUS_ERROR "ServiceUnknown", BUS_ERROR "NameHasNoOwner",
                 BUS_ERROR "NoReply", BUS_ERROR "Timeout", BUS_ERROR "TimedOut",
-                BUS_ERROR "Disconnected", BUS_ERROR "LimitsExceeded" };
+                BUS_ERROR "Disconnected" };
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
                 if (sd_bus_message_is_method_error(reply, names[i]))
@@ -311,18 +334,20 @@ static int judge_driver(sd_bus_message *reply, client_peer *peer)
                 peer->owner[0] = '\0';
         if (means_unreachable(reply))
                 return CLIENT_UNREACHABLE;
+        if (sd_bus_message_is_method_error(reply, BUS_ERROR "LimitsExceeded"))
+                return -ENOBUFS;
         /* The daemon's own errors come only from the daemon itself. */
         return strncmp(error->name, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0 ? -EPERM : 0;
 }
 
-int connection_call(sd_bus *bus, sd_bus_message *m, client_peer *peer, uint64_t deadline,
-        sd_bus_message **ret_reply)
+int connection_call(
+        sd_bus *bus, sd_bus_message *m, client_peer *peer, patience *p, sd_bus_message **ret_reply)
 {
         _cleanup_message_ sd_bus_message *reply = NULL;
         const char *sender;
         int r;
 
-        r = exchange(bus, m, deadline, &reply);
+        r = exchange(bus, m, p, &reply);
         if (r < 0)
                 return unreachable_or(r);
         sender = sd_bus_message_get_sender(reply);
@@ -331,7 +356,7 @@ int connection_call(sd_bus *bus, sd_bus_message *m, client_peer *peer, uint64_t 
         if (is_from(reply, BUS_DRIVER))
                 r = judge_driver(reply, peer);
         else if (strcmp(sender, peer->owner) != 0)
-                r = unreachable_or(accept_owner(bus, sender, peer, deadline));
+                r = unreachable_or(accept_owner(bus, sender, peer, p));
         if (r != 0)
                 return r;
 

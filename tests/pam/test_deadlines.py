@@ -2,12 +2,15 @@
 whole call of PAM, and nothing at all for those whom it does not concern.
 """
 
+import os
+import signal
 import time
+from contextlib import suppress
 
 import pytest
-from driving import BEGIN, GRANTED, LOGIN, Driver, drive, error, spent
+from driving import BEGIN, GRANTED, LOGIN, Driver, drive, error, result, spent
 
-from world.processes import wait_until
+from world.processes import children, command_name, state, wait_until
 
 EVERYTHING = ("authenticate", "answer right", "acct_mgmt", "open_session")
 FIRST = ("timed", "start driver alice", "authenticate")
@@ -103,3 +106,33 @@ def test_daemon_hangs_at_a_cancelling(fake, lines: list[str], call: str, code: s
     fake.start("CancelLogin\thang")
     got, took = spent(drive(*FIRST, *lines), call)
     assert got == code and took < 3
+
+
+def stands(pid: int) -> bool:
+    """It does so between two system calls, too, but not for long."""
+    return all(state(pid) in "Tt" and not time.sleep(0.03) for _ in range(2))
+
+
+@pytest.mark.parametrize("call", ["connect", "sendmsg", "recvmsg", "ppoll"])
+@pytest.mark.parametrize("phase", ["authenticate", "acct_mgmt"])
+def test_rule_36_whoever_stops_the_program_opens_no_fallback(fake, log, phase: str, call: str) -> None:
+    """As one may stop one's own su: here in its first system calls of a kind, for longer in all than it waits."""
+    fake.start()
+    inject = f"inject={call}:signal=STOP:when=1..8"
+    stopping = ("strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject)
+    driver = Driver(prefix=stopping).send("start driver bob", phase, "answer right")
+    driver.process.stdin.close()
+    # strace has had other children before, to try itself.
+    program = wait_until(
+        lambda: next((pid for pid in children(driver.pid) if command_name(pid) == "driver"), 0), "it runs"
+    )
+    stops = 0
+    while driver.process.poll() is None:
+        if stands(program):
+            stops += 1
+            time.sleep(0.9)
+            with suppress(ProcessLookupError):
+                os.kill(program, signal.SIGCONT)
+    assert stops > 0
+    output = driver.process.stdout.read().decode().splitlines()
+    assert result(output, phase) in ("SUCCESS", "SYSTEM_ERR"), log()

@@ -49,6 +49,13 @@ class TestNotOurs:
             assert output[1] == "open_session: IGNORE"
             assert output[3] == "libraries: pam_kratos.so"
 
+    def test_rule_23_a_stack_that_jumps_over_a_line_closes_well(self, fake) -> None:
+        """As Debian's does, where libpam makes the way of the opening that of the closing."""
+        jump = "session [success=ok ignore=1 default=die] pam_kratos.so"
+        pam.pam_service("driver", f"session required pam_permit.so\n{jump}\n" + "session optional pam_permit.so\n" * 2)
+        output = drive("start driver lokal", "open_session", "close_session")
+        assert output == ["open_session: SUCCESS", "close_session: SUCCESS"]
+
     def test_setcred_by_what_another_process_was_granted(self, fake) -> None:
         """The login id in the environment says whose somebody is, but nobody local."""
         granted = f"putenv KRATOS_LOGIN_ID={LOGIN}"

@@ -28,6 +28,12 @@ uint64_t now_usec(void)
         return now++;
 }
 
+bool patience_was_stopped(const patience *p)
+{
+        (void)p;
+        return choose(8) == 7;
+}
+
 /* A bus that is there only because messages need one. */
 static sd_bus *paper_bus(void)
 {
@@ -47,9 +53,9 @@ sd_bus *connection_close(sd_bus *bus)
         return sd_bus_unref(bus);
 }
 
-int connection_open(client_peer *peer, uint64_t deadline, sd_bus **ret)
+int connection_open(client_peer *peer, patience *p, sd_bus **ret)
 {
-        (void)deadline;
+        (void)p;
         switch (choose(32)) {
         case 29:
                 peer->owner[0] = '\0';
@@ -58,7 +64,7 @@ int connection_open(client_peer *peer, uint64_t deadline, sd_bus **ret)
                 seen.unavailable = true;
                 return CLIENT_UNREACHABLE;
         case 31:
-                return -EPERM;
+                return choose(2) ? -ENOBUFS : -EPERM;
         default:
                 break;
         }
@@ -66,10 +72,10 @@ int connection_open(client_peer *peer, uint64_t deadline, sd_bus **ret)
         return 0;
 }
 
-int connection_identify(sd_bus *bus, client_peer *peer, uint64_t deadline)
+int connection_identify(sd_bus *bus, client_peer *peer, patience *p)
 {
         (void)bus;
-        (void)deadline;
+        (void)p;
         if (peer->owner[0])
                 return 0;
         switch (choose(16)) {
@@ -262,14 +268,14 @@ static void check_answer(sd_bus_message *m)
 }
 
 int connection_call(
-        sd_bus *bus, sd_bus_message *m, client_peer *peer, uint64_t deadline, sd_bus_message **ret)
+        sd_bus *bus, sd_bus_message *m, client_peer *peer, patience *p, sd_bus_message **ret)
 {
         sd_bus_message *answer = NULL;
         static uint64_t cookie;
         const char *method;
 
         (void)bus;
-        (void)deadline;
+        (void)p;
         require(seen.calls++ < CALLS_MAX);
         require(sd_bus_message_seal(m, ++cookie, 0) >= 0);
         require(sd_bus_message_rewind(m, true) >= 0);
