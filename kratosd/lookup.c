@@ -84,7 +84,8 @@ struct lookups {
         TAILQ_HEAD(, nobody) nobodies; /* the oldest first */
         void *by_name;                 /* the same, as a tree, see tsearch(3) */
         unsigned n_nobodies;
-        bool ending; /* nothing is asked any more */
+        bool refused; /* Kratos did not say whom it knows, and that was said */
+        bool ending;  /* nothing is asked any more */
 };
 
 static int compare(const void *a, const void *b)
@@ -270,6 +271,25 @@ static int take(query *q)
         return r;
 }
 
+/* Says once, while it lasts, that there is an answer and that it names nobody: as where a gateway
+ * does not know this host. */
+static void note_outcome(lookups *l, int outcome)
+{
+        bool refused = outcome > KRATOS_OK && !kratos_is_silent(outcome);
+
+        if (outcome == KRATOS_NOT_ASKED || (outcome != KRATOS_OK && !refused) ||
+                l->refused == refused)
+                return;
+        l->refused = refused;
+        if (refused)
+                log_message(LOG_WARNING,
+                        "Kratos's admin API does not say whom it knows (%s): whoever is new to "
+                        "this host stays unknown here",
+                        kratos_outcome_reason(outcome));
+        else
+                log_message(LOG_NOTICE, "Kratos's admin API says again whom it knows");
+}
+
 static void on_identities(int outcome, void *userdata)
 {
         query *q = userdata;
@@ -277,6 +297,7 @@ static void on_identities(int outcome, void *userdata)
         int r = outcome < 0 ? outcome : 0;
 
         q->call = NULL;
+        note_outcome(l, outcome);
         if (outcome == KRATOS_OK)
                 r = take(q);
         else if (kratos_is_silent(outcome))

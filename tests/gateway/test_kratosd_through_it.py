@@ -193,6 +193,27 @@ class TestAccounts:
             assert self.LISTED.fullmatch(f"{one.path}?{one.query}"), one.query
         assert {one.method for one in upstream.requests} == {"GET"}
 
+    def test_a_host_that_it_does_not_know_is_told_so(
+        self, stopped_daemon: Daemon, gateway: Gateway, kratos: Kratos, journal: Journal
+    ) -> None:
+        """Once, for all who are looked up."""
+        kratos.create_identity("dora", metadata_public={"posix": {"name": "dora"}})
+        use(stopped_daemon, gateway, Authority("other-hosts").host("host1"))
+        for name in "dora", "erik":
+            assert self.passwd(name) == []
+        wait_until(lambda: self.told(journal), "it is said")
+        for path, to in zip(gateway.hosts.host("host1"), (CERTIFICATE, KEY)):
+            give(path, to, 0o444 if to == CERTIFICATE else 0o400)
+        stopped_daemon.stop()
+        stopped_daemon.start(CREDENTIALS_DIRECTORY=str(CREDENTIALS))
+        assert self.passwd("dora")[0] == "dora"
+        assert len(self.told(journal)) == 1
+
+    @staticmethod
+    def told(journal: Journal) -> list[str]:
+        said = "Kratos's admin API does not say whom it knows"
+        return [entry["MESSAGE"] for entry in journal.entries() if said in entry["MESSAGE"]]
+
     def test_somebody_who_is_deleted(
         self, stopped_daemon: Daemon, gateway: Gateway, kratos: Kratos
     ) -> None:
