@@ -23,8 +23,10 @@
 #define ANSWERS_WAITING_MAX 128
 /* Of these for one person who is logged in here, by PAM_RUSER: su and sudo are anybody's to run. */
 #define ANSWERS_PER_RUSER_MAX 8
-/* And for one remote host: sshd lets any number of them in where its MaxStartups= says so. */
+/* And for remote hosts, one and all: sshd lets any number of them in where its MaxStartups= says
+ * so, and whoever is at the console has their answers heard all the same. */
 #define ANSWERS_PER_RHOST_MAX 64
+#define ANSWERS_OF_RHOSTS_MAX 96
 
 static bool is_same(login_caller one, login_caller other)
 {
@@ -52,7 +54,7 @@ static bool may_wait(const logins *all, const login *one)
 {
         const char *ruser = one->context.ruser, *rhost = one->context.rhost;
         bool person = *ruser && strcmp(ruser, "root") != 0;
-        unsigned waiting = 0, of_ruser = 0, of_rhost = 0;
+        unsigned waiting = 0, of_ruser = 0, of_rhost = 0, of_rhosts = 0;
         login *l;
 
         TAILQ_FOREACH (l, &all->list, logins) {
@@ -61,9 +63,10 @@ static bool may_wait(const logins *all, const login *one)
                 waiting++;
                 of_ruser += strcmp(l->context.ruser, ruser) == 0;
                 of_rhost += strcmp(l->context.rhost, rhost) == 0;
+                of_rhosts += *l->context.rhost != '\0';
         }
         return waiting < ANSWERS_WAITING_MAX && (!person || of_ruser < ANSWERS_PER_RUSER_MAX) &&
-               (!*rhost || of_rhost < ANSWERS_PER_RHOST_MAX);
+               (!*rhost || (of_rhost < ANSWERS_PER_RHOST_MAX && of_rhosts < ANSWERS_OF_RHOSTS_MAX));
 }
 
 int login_answer(logins *all, login_caller caller, const char *id, const secret *answer,
