@@ -124,8 +124,8 @@ class Runner:
         except (OSError, ValueError):
             self.times = {}
         self.total = Result()
-        roots = [f"{kind} {root}" for kind, root in self.roots.items()]
-        beside = os.uname().release, os.environ.get("KRATOS", ""), *roots
+        # What is booted follows from the tree, too.
+        beside = os.uname().release, os.environ.get("KRATOS", "")
         self.earlier = Earlier(self.folder / "passed.json", lambda: fingerprint(TREE, *beside))
         self.taken_over = [] if anew else self._take_over(files)
         # The longest first, so that the processors are busy to the end.
@@ -177,7 +177,8 @@ class Runner:
                 if result.failed:
                     self.again.append(file)
                 else:
-                    self._finish(file, result)
+                    self._count(result)
+                    self.earlier.note(file, result.passed, result.skipped)
 
     def _run_file(self, file: str) -> Result:
         report = self.folder / (file.replace("/", "-").replace("::", "-") + ".xml")
@@ -223,11 +224,6 @@ class Runner:
         self.total.passed += result.passed
         self.total.failed += result.failed
         self.total.skipped += result.skipped
-
-    def _finish(self, file: str, result: Result) -> None:
-        self._count(result)
-        if not result.failed:
-            self.earlier.note(file, result.passed, result.skipped)
 
 
 def read_report(file: str, report: Path) -> Result:

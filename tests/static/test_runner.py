@@ -81,6 +81,19 @@ def test_what_has_passed_in_the_same_tree_does_not_run_again(
     assert run() == run() == (both, 6)
 
 
+def test_a_part_that_is_run_again_leaves_the_rest_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also one that boots nothing, after a whole that did."""
+    monkeypatch.setattr(runner.Runner, "_run_file", lambda *_: Result(passed=1))
+    monkeypatch.setattr(runner, "root_of", lambda *kind: f"/root/{kind}")
+    monkeypatch.setattr(runner, "make_packages", lambda _: None)
+    whole = [FILES[0], "tests/system/test_boot.py@bookworm"]
+    runner.Runner(tmp_path, whole, anew=False).run()
+    runner.Runner(tmp_path, FILES[:1], anew=True).run()
+    assert runner.Runner(tmp_path, whole, anew=False).taken_over == whole
+
+
 def test_a_tree_that_is_changed_while_it_is_tested_has_passed_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
