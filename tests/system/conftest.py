@@ -91,6 +91,12 @@ def shared_kratos(_kratos: Kratos) -> Iterator[Kratos]:
 
 
 @pytest.fixture(scope="module")
+def dora(shared_kratos: Kratos) -> Identity:
+    """A person of `shared_kratos`."""
+    return person(shared_kratos, "dora")
+
+
+@pytest.fixture(scope="module")
 def victim(_prepared: Path, _installed: Path) -> Iterator[Box]:
     """A machine with our software and somebody at its console, for a whole file; powered off at first."""
     box = Box("victim", _installed, _prepared, room="64M")

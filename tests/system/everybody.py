@@ -5,6 +5,7 @@ import time
 
 from host import LOCAL_PASSWORD, ROOT_PASSWORD
 from world.box import Box
+from world.kratos import Identity
 from world.ssh import ASKED, SHELL_PROMPT, SshSession
 
 NAME_ASKED = "testhost login: "
@@ -61,6 +62,12 @@ class Console:
     def logout(self) -> None:
         self._child.sendline("exit")
         self._expect(NAME_ASKED)
+
+
+def boot_knowing(box: Box, person: Identity) -> None:
+    """Switches a machine on, for somebody at its console too, and has a person be there once."""
+    box.power_on(console=True)
+    assert SshSession(person.username).login(person.password).logout().status == 0
 
 
 def root_with_a_key() -> float:

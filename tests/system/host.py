@@ -13,6 +13,8 @@ PASSWORD = "correct horse battery staple"
 LOCAL_PASSWORD = "the password of lokal"
 ROOT_PASSWORD = "the password of root"
 INSTALL_TIMEOUT = 120.0
+# More than a boot varies, in seconds, and far less than anybody who waits for somebody has to wait.
+BOOT_MARGIN = 2.0
 
 CONFIGURATION = f"""\
 [Kratos]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from host import boot_seconds
+from host import BOOT_MARGIN, boot_seconds
 from world.box import Box
 from world.kratos import Identity, Kratos
 from world.processes import wait_until
@@ -13,8 +13,6 @@ from world.ssh import SHELL_PROMPT, SshSession
 
 WANTED_BY_BOOT = "/etc/systemd/system/multi-user.target.wants/kratosd.service"
 USERDB = "/run/systemd/userdb/org.kratosd1"
-# More than a boot varies here, and far less than anybody who waits for somebody has to wait.
-BOOT_MARGIN = 2.0
 # TimeoutStartSec= of the unit.
 START_TIMEOUT = 10.0
 

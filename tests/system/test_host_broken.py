@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from everybody import Console, root_and_local_people_get_in
-from host import INSTALL_TIMEOUT, LOCAL_PASSWORD, person
+from everybody import Console, boot_knowing, root_and_local_people_get_in
+from host import INSTALL_TIMEOUT, LOCAL_PASSWORD
+from sentences import AWAY
 from world.box import Box
 from world.kratos import Identity, Kratos
 from world.processes import wait_until
 from world.ssh import SshSession
 
-AWAY = "The login server cannot be asked now."
 CLOCK = "/usr/local/lib/clock.so"
 YEAR = 365 * 24 * 3600
 JOURNAL = ["systemd-journald-dev-log.socket", "systemd-journald.socket", "systemd-journald-audit.socket"]
@@ -26,19 +26,13 @@ WITHIN = 10.0
 
 
 @pytest.fixture(scope="module")
-def dora(shared_kratos: Kratos) -> Identity:
-    return person(shared_kratos, "dora")
-
-
-@pytest.fixture(scope="module")
 def house(victim: Box, dora: Identity) -> Box:
     """A machine, booted, which knows dora."""
     source = Path(__file__).with_name("clock.c")
     library = victim.path(CLOCK)
     library.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, source], check=True)
-    victim.power_on(console=True)
-    assert SshSession("dora").login(dora.password).logout().status == 0
+    boot_knowing(victim, dora)
     return victim
 
 
@@ -122,6 +116,9 @@ def bus_stopped(box: Box) -> Iterator[None]:
     finally:
         box.run("systemctl", "start", "dbus.socket", "dbus.service")
         box.run("systemctl", "restart", LOGIND)
+        # It looks for the bus once a second.
+        status = "busctl", "status", "org.kratosd1"
+        wait_until(lambda: box.run(*status, check=False).returncode == 0, "kratosd is on the bus")
 
 
 @contextmanager

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import pytest
-from everybody import Console, lokal_with_a_password, on_the_console, root_with_a_key, told
+from everybody import Console, boot_knowing, lokal_with_a_password, on_the_console, root_with_a_key, told
 from faultserver import FaultServer, faults
-from host import boot_seconds, person
+from host import BOOT_MARGIN, boot_seconds
+from sentences import AWAY, BUSY
 from world.box import Box
 from world.kratos import ADMIN_PORT, PUBLIC_PORT, Identity, Kratos
 from world.processes import wait_until
@@ -34,10 +35,6 @@ ROUNDS = 3
 # What a person of Kratos waits for at most, and what sshd and login add.
 DEADLINE = 10.0
 PROGRAMS_ADD = 5.0
-# More than a boot varies here, and far less than anybody who waits for somebody has to wait.
-BOOT_MARGIN = 2.0
-AWAY = "The login server cannot be asked now."
-BUSY = "Too many tries: try again later."
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +44,10 @@ def proxy(shared_kratos: Kratos) -> Iterator[FaultServer]:
 
 
 @pytest.fixture(scope="module")
-def dora(shared_kratos: Kratos) -> Identity:
-    return person(shared_kratos, "dora")
-
-
-@pytest.fixture(scope="module")
 def house(victim: Box, proxy: FaultServer, dora: Identity) -> Box:
     """A machine, booted, which knows dora."""
     victim.write("/etc/kratosd/kratosd.conf.d/local.conf", CONFIGURATION)
-    victim.power_on(console=True)
-    login = SshSession("dora").login(dora.password)
-    assert login.logout().status == 0
+    boot_knowing(victim, dora)
     return victim
 
 

@@ -11,20 +11,20 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import pytest
 from everybody import (
     Console,
+    boot_knowing,
     lokal_with_a_password,
     on_the_console,
     root_and_local_people_get_in,
     root_with_a_key,
     told,
 )
-from host import person
+from sentences import AWAY
 from world.box import Box
-from world.kratos import Identity, Kratos
+from world.kratos import Identity
 from world.paths import TREE
 from world.processes import wait_until
 from world.ssh import SHELL_PROMPT, SshSession
 
-AWAY = "The login server cannot be asked now."
 # Two seconds until it is clear that nobody answers, and what sshd and login add.
 REFUSED_WITHIN = 7.0
 BACK_WITHIN = 10.0
@@ -36,15 +36,9 @@ ADDED_MS = 1.0
 
 
 @pytest.fixture(scope="module")
-def dora(shared_kratos: Kratos) -> Identity:
-    return person(shared_kratos, "dora")
-
-
-@pytest.fixture(scope="module")
 def house(victim: Box, dora: Identity) -> Box:
     """A machine, booted, which knows dora."""
-    victim.power_on(console=True)
-    assert SshSession("dora").login(dora.password).logout().status == 0
+    boot_knowing(victim, dora)
     return victim
 
 
