@@ -55,8 +55,9 @@ object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 COMMON := $(wildcard common/*.c)
 DAEMON := $(filter-out $(if $(SANITIZE),kratosd/erase.c),$(wildcard kratosd/*.c))
 DAEMON_PARTS := $(filter-out kratosd/main.c kratosd/erase.c,$(DAEMON))
-CLIENT := pam_kratos/client.c pam_kratos/connection.c pam_kratos/hand-over.c pam_kratos/patience.c
+CLIENT := pam_kratos/client.c pam_kratos/connection.c pam_kratos/hand-over.c
 MODULE := $(filter-out $(CLIENT),$(wildcard pam_kratos/*.c))
+CLIENT += pam_kratos/dial.c pam_kratos/patience.c # which both need
 
 .PHONY: all install uninstall test fuzz clean po
 all: $(BUILD)/kratosd $(BUILD)/pam_kratos.so $(BUILD)/client.so $(CATALOGUES)

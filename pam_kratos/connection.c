@@ -2,11 +2,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <systemd/sd-bus.h>
 
+#include "dial.h"
 #include "local-users.h"
 
 #define BUS_DRIVER "org.freedesktop.DBus"
@@ -49,51 +48,20 @@ static int unreachable_or(int r)
         }
 }
 
-static int limit_connect(int fd, uint64_t left)
+/* Connects to the bus, which must be root's. */
+static int dial_bus(patience *p, int *ret_fd)
 {
-        struct timeval wait = { .tv_sec = (time_t)(left / 1000000),
-                .tv_usec = (suseconds_t)(left % 1000000) };
-
-        if (left == 0)
-                return -ETIMEDOUT;
-        return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) < 0 ? -errno : 0;
-}
-
-static int check_peer(int fd)
-{
-        struct ucred peer;
-        socklen_t size = sizeof(peer);
-
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-                return -errno;
-        return peer.uid == 0 ? 0 : -EPERM;
-}
-
-/* Connects a socket. The kernel queues those who wait for a busy bus and serves them in turn, which
- * trying again and again would not get us; SO_SNDTIMEO bounds the wait. */
-static int dial(patience *p, int *ret_fd)
-{
-        static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BUS_SOCKET };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        _cleanup_close_ int fd = -1;
+        uid_t uid;
         int r;
 
-        if (fd < 0)
-                return -errno;
-        do {
-                uint64_t left = patience_left(p), begun = now_usec();
-
-                r = limit_connect(fd, left);
-                if (r < 0)
-                        return r;
-                r = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno
-                                                                                        : 0;
-                /* Only a queue that is full makes anybody wait; else it was stopped. */
-                patience_add(p, begun, r == -EAGAIN ? left : PATIENCE_STEP_USEC);
-        } while (r == -EINTR);
-        if (r == 0)
-                r = check_peer(fd);
+        r = dial(BUS_SOCKET, p, &fd);
+        if (r >= 0)
+                r = dialled_uid(fd, &uid);
         if (r < 0)
                 return r;
+        if (uid != 0)
+                return -EPERM;
 
         *ret_fd = TAKE_FD(fd);
         return 0;
@@ -143,7 +111,7 @@ static int start(patience *p, sd_bus **ret)
         _cleanup_close_ int fd = -1;
         int r;
 
-        r = dial(p, &fd);
+        r = dial_bus(p, &fd);
         if (r < 0)
                 return r;
         r = sd_bus_new(&bus);

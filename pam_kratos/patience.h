@@ -1,7 +1,8 @@
 /*
  * How long a call may take, and whether its silence says anything about kratosd. Whoever runs su
  * may stop it, or leave it no processor, and must not make it believe in this way that nobody
- * answers: so what has passed while this process neither worked nor waited is known. (rule 36)
+ * answers: so what has passed while this process neither worked nor waited is known. (rule 36) It
+ * is plain memory of whoever makes the call, and over with it.
  */
 #pragma once
 
@@ -17,6 +18,7 @@ typedef struct patience {
 /* Nobody waits longer than that without looking at the clock. */
 #define PATIENCE_STEP_USEC UINT64_C(50000)
 
+/* The time of CLOCK_MONOTONIC, in microseconds. */
 uint64_t now_usec(void);
 
 /* What is left until its end; 0 from then on. */

@@ -5,11 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "dial.h"
 #include "interface.h"
 #include "local-users.h"
 #include "names.h"
@@ -21,67 +19,25 @@
 
 static const char no_record[] = "{\"error\":\"" USERDB_NO_RECORD_FOUND "\"";
 
-static uint64_t clock_usec(void)
+/* Connects to kratosd, and nobody else. */
+static int dial_kratosd(patience *p, int *ret_fd)
 {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static int limit_connect(int fd, uint64_t deadline)
-{
-        uint64_t now = clock_usec();
-        struct timeval wait;
-
-        if (now >= deadline)
-                return -ETIMEDOUT;
-        wait.tv_sec = (time_t)((deadline - now) / 1000000);
-        wait.tv_usec = (suseconds_t)((deadline - now) % 1000000);
-        return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) < 0 ? -errno : 0;
-}
-
-/* Whether the peer, who has listened there, is kratosd. */
-static int check_peer(int fd)
-{
-        struct ucred peer;
-        socklen_t size = sizeof(peer);
-        uid_t uid;
+        _cleanup_close_ int fd = -1;
+        uid_t peer, uid;
         int r;
 
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-                return -errno;
+        r = dial(USERDB_SOCKET, p, &fd);
+        if (r == -ENOENT || r == -ECONNREFUSED)
+                return USER_DATABASE_GONE;
+        if (r >= 0)
+                r = dialled_uid(fd, &peer);
+        if (r < 0)
+                return r;
         r = passwd_find_uid(PASSWD_FILE, DAEMON_USER, &uid);
         if (r < 0)
                 return r == -ENOENT ? -EPERM : r;
-        return peer.uid == uid ? 0 : -EPERM;
-}
-
-/* A queue that is full serves those who wait in turn, as connect does within its limit; a socket
- * that does not block would not get into it. */
-static int dial(uint64_t deadline, int *ret_fd)
-{
-        static const struct sockaddr_un address = { .sun_family = AF_UNIX,
-                .sun_path = USERDB_SOCKET };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        int r;
-
-        if (fd < 0)
-                return -errno;
-        for (;;) {
-                r = limit_connect(fd, deadline);
-                if (r < 0)
-                        return r;
-                if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-                        break;
-                if (errno == ENOENT || errno == ECONNREFUSED)
-                        return USER_DATABASE_GONE;
-                if (errno != EINTR)
-                        return -errno;
-        }
-        r = check_peer(fd);
-        if (r < 0)
-                return r;
+        if (peer != uid)
+                return -EPERM;
 
         *ret_fd = TAKE_FD(fd);
         return 0;
@@ -103,24 +59,24 @@ static int say(int fd, const char *user)
 }
 
 /* Waits until there is something to read. */
-static int await(int fd, uint64_t deadline)
+static int await(int fd, const patience *p)
 {
-        struct pollfd p = { .fd = fd, .events = POLLIN };
-        uint64_t now = clock_usec();
+        struct pollfd poller = { .fd = fd, .events = POLLIN };
+        uint64_t left = patience_left(p);
 
-        if (now >= deadline)
+        if (left == 0)
                 return -ETIMEDOUT;
-        return poll(&p, 1, (int)((deadline - now + 999) / 1000)) < 0 && errno != EINTR ? -errno : 0;
+        return poll(&poller, 1, (int)((left + 999) / 1000)) < 0 && errno != EINTR ? -errno : 0;
 }
 
 /* Reads until the NUL that ends the answer. */
-static int hear(int fd, uint64_t deadline)
+static int hear(int fd, const patience *p)
 {
         char answer[ANSWER_MAX_BYTES];
 
         for (size_t size = 0; size < sizeof(answer);) {
                 ssize_t n;
-                int r = await(fd, deadline);
+                int r = await(fd, p);
 
                 if (r < 0)
                         return r;
@@ -138,25 +94,27 @@ static int hear(int fd, uint64_t deadline)
         return USER_DATABASE_IN_DOUBT;
 }
 
-static int ask(const char *user, uint64_t deadline)
+static int ask(const char *user, patience *p)
 {
         _cleanup_close_ int fd = -1;
         int r;
 
-        r = dial(deadline, &fd);
+        r = dial_kratosd(p, &fd);
         if (r != 0)
                 return r;
         r = say(fd, user);
-        return r < 0 ? r : hear(fd, deadline);
+        return r < 0 ? r : hear(fd, p);
 }
 
 int user_database_ask(const char *user, uint64_t *left_usec)
 {
-        uint64_t begun = clock_usec(), spent;
+        uint64_t begun = now_usec(), spent;
+        patience p = { begun, begun + (*left_usec < PATIENCE_USEC ? *left_usec : PATIENCE_USEC),
+                0 };
         int r;
 
-        r = ask(user, begun + (*left_usec < PATIENCE_USEC ? *left_usec : PATIENCE_USEC));
-        spent = clock_usec() - begun;
+        r = ask(user, &p);
+        spent = now_usec() - begun;
         *left_usec -= spent < *left_usec ? spent : *left_usec;
         return r;
 }
