@@ -43,7 +43,9 @@ class TestRenewal:
             assert after["authenticated_at"] > before["authenticated_at"]
             before = after
             assert rows() == 1
-            assert len(journal.entries(KRATOSD_EVENT="session-renewed")) == count
+            wait_until(
+                lambda: len(journal.entries(KRATOSD_EVENT="session-renewed")) == count, "the journal has it"
+            )
         assert len(kratos.sessions()) == 1
         message_id, priority = documented_events()["session-renewed"]
         for one in journal.entries(KRATOSD_EVENT="session-renewed"):
