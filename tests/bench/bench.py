@@ -75,8 +75,9 @@ class Effort:
     strangers: int = 30
     store_rounds: int = 5
     identities: int = 100_000
-    boots: int = 5
+    boots: int = 15
     ssh_pairs: int = 300
+    ssh_beside_pairs: int = 600
     ssh_password_pairs: int = 100
     # For one of the measuring programs, on the slowest of machines.
     program_sec: int = 1800
@@ -104,6 +105,7 @@ QUICK = Effort(
     identities=400,
     boots=1,
     ssh_pairs=5,
+    ssh_beside_pairs=5,
     ssh_password_pairs=2,
     program_sec=120,
 )
