@@ -5,7 +5,7 @@ runner.py BUILD [--anew] [NAME…]    NAME: a folder of tests/ (unit), a file's 
                                     that has not passed already in this very tree, or with --anew
                                     everything
 
-What is in tests/system boots a Debian, that of this host. Where it is named, it is run for the newer ones too.
+What is in tests/system boots a Debian, that of this host. Where it is named, it is run for each that is known.
 
 A file in which a test fails is run once more at the end, with nothing beside it, for these machines are
 shared: what fails again counts as failed. What does not is named as unsteady there and in a line of its
@@ -36,9 +36,8 @@ FILES_PER_PROCESSOR = 2
 # These measure, or want the whole machine: they run at the end, with nothing beside them.
 ALONE = ("tests/bench/", "tests/concurrency/", "tests/system/", "tests/timing/")
 
-# The suites that tests/system can boot, the oldest first: what is built here runs on newer ones, not on
-# older ones.
-SUITES = ["bookworm", "trixie"]
+# The suites that tests/system can boot, the oldest first.
+SUITES = ("bookworm", "trixie")
 SYMBOLS = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}
 
 
@@ -79,8 +78,7 @@ def suite_here() -> str:
 def on_suites(files: list[str], named: bool) -> list[str]:
     """The files, those that boot a Debian as FILE@SUITE."""
     here = suite_here()
-    suites = SUITES[SUITES.index(here) :] if here in SUITES else SUITES[-1:]
-    suites = suites if named else suites[:1]
+    suites = SUITES if named else (here,) if here in SUITES else SUITES[-1:]
     found = []
     for file in files:
         found += [f"{file}@{suite}" for suite in suites] if file.startswith(SYSTEM) else [file]
@@ -102,10 +100,11 @@ def root_of(*kind: str) -> str:
     return made.stdout.strip()
 
 
-def make_packages(build: Path) -> None:
+def make_packages(build: Path, suite: str) -> None:
     """What is installed on the Debian that is booted."""
-    if subprocess.run([TESTS / "system/package", build], cwd=TREE).returncode != 0:
-        print("0 passed, 1 failed: the packages cannot be built")
+    command = [TESTS / "system/package", build, suite]
+    if subprocess.run(command, cwd=TREE, stdout=subprocess.DEVNULL).returncode != 0:
+        print(f"0 passed, 1 failed: the packages cannot be built for {suite}")
         sys.exit(1)
 
 
@@ -114,8 +113,8 @@ class Runner:
         self.build = build
         kinds = dict.fromkeys(kind_of_root(file) for file in files if "@" in file)
         self.roots = {kind: root_of(*kind) for kind in kinds}
-        if kinds:
-            make_packages(build)
+        for suite in dict.fromkeys(suite for suite, *_ in kinds):
+            make_packages(build, suite)
         self.folder = TREE / build / "check"
         self.folder.mkdir(parents=True, exist_ok=True)
         self._times_file = self.folder / "seconds.json"

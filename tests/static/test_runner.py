@@ -87,7 +87,7 @@ def test_a_part_that_is_run_again_leaves_the_rest_as_it_was(
     """Also one that boots nothing, after a whole that did."""
     monkeypatch.setattr(runner.Runner, "_run_file", lambda *_: Result(passed=1))
     monkeypatch.setattr(runner, "root_of", lambda *kind: f"/root/{kind}")
-    monkeypatch.setattr(runner, "make_packages", lambda _: None)
+    monkeypatch.setattr(runner, "make_packages", lambda *_: None)
     whole = [FILES[0], "tests/system/test_boot.py@bookworm"]
     runner.Runner(tmp_path, whole, anew=False).run()
     runner.Runner(tmp_path, FILES[:1], anew=True).run()

@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from world.box import Box
+from world.box import ROOT, Box
 from world.kratos import ADMIN_PORT, PUBLIC_PORT, Identity, Json, Kratos
 from world.paths import TREE, build
 from world.ssh import make_keys
@@ -54,11 +54,25 @@ def make_people(box: Box) -> None:
     box.run("chpasswd", input=f"lokal:{LOCAL_PASSWORD}\nroot:{ROOT_PASSWORD}\n")
 
 
-def put_packages(box: Box, folder: Path | None = None) -> list[str]:
-    """Copies those of a folder, or else of the build, onto its disk. Returns the names that they have there."""
+def suite() -> str:
+    """The release of the Debian that is booted."""
+    release = (max(ROOT.iterdir()) / "etc/os-release").read_text()
+    (found,) = re.findall(r"^VERSION_CODENAME=(\w+)$", release, re.M)
+    return found
+
+
+def built_packages() -> Path:
+    """The folder of those that were built there."""
     built = build()
     assert built
-    found = [path for path in (folder or built / "package").glob("*.deb") if "-dbgsym_" not in path.name]
+    return built / f"package-{suite()}"
+
+
+def put_packages(box: Box, folder: Path | None = None) -> list[str]:
+    """Copies those of a folder, or else of the build, onto its disk. Returns the names that they have there."""
+    found = [
+        path for path in (folder or built_packages()).glob("*.deb") if "-dbgsym_" not in path.name
+    ]
     for path in found:
         shutil.copy(path, box.path("/var/cache"))
     return [f"/var/cache/{path.name}" for path in found]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from host import CONFIGURATION, INSTALL_TIMEOUT, LOCAL_PASSWORD, install_packages, put_packages
+from host import CONFIGURATION, INSTALL_TIMEOUT, LOCAL_PASSWORD, built_packages, install_packages, put_packages
 from world.box import Box
 from world.kratos import Identity, Kratos
-from world.paths import TREE, build
+from world.paths import TREE
 from world.processes import wait_until
 from world.ssh import SshSession
 
@@ -22,11 +22,9 @@ PACKAGES = ("kratosd", "libpam-kratos")
 @pytest.fixture(scope="session")
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same packages, of a later version."""
-    folder = build()
-    assert folder
     target = tmp_path_factory.mktemp("newer")
     for name in PACKAGES:
-        (package,) = (folder / "package").glob(f"{name}_*.deb")
+        (package,) = built_packages().glob(f"{name}_*.deb")
         tree = target / name
         subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
         control = tree / "DEBIAN/control"

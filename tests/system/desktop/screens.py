@@ -5,6 +5,8 @@ import shutil
 import time
 from pathlib import Path
 
+from host import suite
+
 from world.box import Box
 from world.paths import build
 from world.processes import wait_until
@@ -13,11 +15,6 @@ from world.processes import wait_until
 PATIENCE = 40.0
 # Where pictures are made, on the machine's disk.
 PICTURE = "/var/tmp/picture.png"
-
-
-def suite(box: Box) -> str:
-    release = box.path("/etc/os-release").read_text()
-    return re.search(r"^VERSION_CODENAME=(\w+)", release, re.M)[1]
 
 
 def letters(text: str) -> str:
@@ -61,7 +58,7 @@ class Screen:
         self._picture()
         folder = Path(build() or ".") / "check/screens"
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.box.path(PICTURE), folder / f"{suite(self.box)}-{name}.png")
+        shutil.copy(self.box.path(PICTURE), folder / f"{suite()}-{name}.png")
 
     def read(self) -> str:
         """The words that can be read on it."""
