@@ -128,7 +128,8 @@ def killed_while_kratos_holds_the_answer(
     held.release()
     released = time.monotonic()
     journal.wait(KRATOSD_EVENT="login-granted", KRATOSD_SESSION=session["id"])
-    nothing_left(kratos, timeout=OPEN_TIMEOUT_SEC + 2)
+    # Kratos may refuse the first try, while it is still busy with what it was asked before.
+    nothing_left(kratos, timeout=OPEN_TIMEOUT_SEC + 12)
     closed(journal, session, "never-opened")
     assert time.monotonic() - released >= OPEN_TIMEOUT_SEC - 0.5
     assert len(kratos.sessions()) == 1

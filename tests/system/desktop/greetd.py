@@ -15,7 +15,7 @@ user = "_greetd"
 
 GREETER = """\
 #!/bin/bash
-/usr/bin/Xvfb :7 -screen 0 1024x768x24 -nolisten tcp -ac &
+/usr/bin/Xvfb :7 -screen 0 1024x768x24 -nolisten tcp -noreset -ac &
 trap "kill $!" EXIT
 for ((i = 0; i < 100; i++)); do
     xdpyinfo -display :7 >/dev/null 2>&1 && break

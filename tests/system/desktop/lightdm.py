@@ -2,7 +2,7 @@
 
 import re
 
-from screens import PATIENCE, Screen
+from screens import PATIENCE, Screen, letters
 
 from world.box import Box
 from world.processes import wait_until
@@ -10,9 +10,14 @@ from world.processes import wait_until
 # What the greeter says where it has not been told anything else.
 INCORRECT = "Your password is incorrect. Please try again."
 
+# What can be read in the field for answers as long as another one is written into.
+FIELD_LEFT = letters("your pass")
+
 LOG = "/var/log/lightdm/lightdm.log"
 
-# lightdm passes what a real X server knows, and this one does not: a seat and a virtual terminal.
+# lightdm passes what a real X server knows, and this one does not: a seat and a virtual terminal. And it
+# begins anew when its last client leaves, which may be the test's own look at the screen: whoever comes at
+# that moment is cut off.
 X_SERVER = """\
 #!/bin/bash
 arguments=()
@@ -24,7 +29,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-exec Xvfb "${arguments[@]}" -screen 0 1024x768x24 -nolisten tcp
+exec Xvfb "${arguments[@]}" -screen 0 1024x768x24 -nolisten tcp -noreset
 """
 
 LIGHTDM = """\
@@ -101,7 +106,10 @@ class Lightdm(Screen):
         return self.box.run("pgrep", "-x", program, check=False).returncode == 0
 
     def wait_for_greeter(self) -> "Lightdm":
-        self.wait_for_window("lightdm-gtk-greeter")
+        try:
+            self.wait_for_window("lightdm-gtk-greeter")
+        except AssertionError as late:
+            raise AssertionError(f"{late}; its log:\n{self._log()[-4000:]}") from late
         return self
 
     def name(self, name: str) -> "Lightdm":
@@ -109,6 +117,8 @@ class Lightdm(Screen):
         before = self._questions()
         self.type(name)
         wait_until(lambda: self._questions() > before, f"{name} is asked for something", PATIENCE)
+        # What is typed before the greeter has turned to the question goes into the field for names.
+        wait_until(lambda: FIELD_LEFT not in letters(self.read()), "the greeter waits for the answer", PATIENCE)
         return self
 
     def _questions(self) -> int:
