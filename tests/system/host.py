@@ -7,7 +7,8 @@ from pathlib import Path
 from world.box import ROOT, Box
 from world.kratos import ADMIN_PORT, PUBLIC_PORT, Identity, Json, Kratos
 from world.paths import TREE, build
-from world.ssh import make_keys
+from world.processes import wait_until
+from world.ssh import SshSession, make_keys
 
 PASSWORD = "correct horse battery staple"
 LOCAL_PASSWORD = "the password of lokal"
@@ -132,6 +133,26 @@ def person(kratos: Kratos, name: str, **document: Json) -> Identity:
     """An identity with an account document: uid=…, groups=[…]."""
     document = {"name": name, "sshKeys": [make_keys()]} | document
     return kratos.create_identity(name, f"{PASSWORD} of {name}", metadata_public={"posix": document})
+
+
+def put_key(box: Box, name: str) -> None:
+    """The tests' key into the home of somebody who may have none yet."""
+    home = f"/home/{name}"
+    box.sh(f"install -d -o {name} -g {name} -m 700 {home} {home}/.ssh")
+    box.write(f"{home}/.ssh/authorized_keys", make_keys() + "\n")
+
+
+def key_is_in_vain(box: Box, name: str) -> None:
+    """sshd takes somebody's key, and the account phase refuses them all the same. They come from an address of
+    their own, for Debian 13's sshd drops whoever comes in vain too often."""
+
+    def denials() -> int:
+        told = box.run("journalctl", "--boot", "--output=cat", "--unit=ssh.service").stdout
+        return told.count(f"Access denied for user {name} by PAM account configuration")
+
+    before = denials()
+    assert SshSession(name, key=True, source="127.0.0.9").finish().status == 255
+    wait_until(lambda: denials() > before, f"the account phase has refused {name}")
 
 
 def boot_seconds(box: Box, unit: str = "multi-user.target") -> float:

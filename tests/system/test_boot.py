@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from host import BOOT_MARGIN, boot_seconds
+from host import BOOT_MARGIN, boot_seconds, key_is_in_vain, put_key
 from world.box import Box
 from world.kratos import Identity, Kratos
 from world.processes import wait_until
@@ -188,9 +188,12 @@ def test_first_login_with_a_key(box: Box, kratos: Kratos, make: Callable[..., Id
     assert kratos.active_sessions(dora.id) == []
     assert login.logout().status == 0
 
-    # The key is of no use where the account is not.
+    # The key is of no use where the account is not: that of the document is not given out, and one in the home
+    # does not help.
     make("eve", hosts=["elsewhere"])
     assert SshSession("eve", key=True).finish().status == 255
+    put_key(box, "eve")
+    key_is_in_vain(box, "eve")
 
 
 def test_a_local_person_has_the_local_password(box: Box) -> None:

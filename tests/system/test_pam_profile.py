@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from host import LOCAL_PASSWORD, PASSWORD
+from host import LOCAL_PASSWORD, PASSWORD, key_is_in_vain, put_key
 from world.box import Box
 from world.fixtures import kept
 from world.kratos import Identity, Kratos
+from world.paths import TREE
 from world.processes import wait_until
 from world.ssh import SshSession
 
@@ -123,6 +124,9 @@ def wrong(user: str, password: str) -> SshSession:
 def test_rules_5_and_36_what_is_written(shared: Box) -> None:
     written = {name: stack(shared, name) for name in STACKS}
     assert written == STACKS
+    ((command, number),) = re.findall(r"`(grep [^`]+)` names (\w+) files", (TREE / "doc/pam.md").read_text())
+    assert set(shared.sh(command).split()) == {f"/etc/pam.d/{name}" for name in STACKS}
+    assert number == "five" and len(STACKS) == 5
     # What is written is what pam-auth-update takes for its own: the next profile finds no local changes.
     told = shared.run("pam-auth-update", "--package").stdout
     assert "ocal modifications" not in told, told
@@ -147,25 +151,26 @@ def test_rule_36_an_old_local_password_is_none(shared: Box, mapped: Identity, kr
 
 
 def test_rule_36_while_kratosd_is_away_too(shared: Box, mapped: Identity) -> None:
+    put_key(shared, "mia")
+    SshSession("mia", key=True).shell().logout()
     shared.run("systemctl", "stop", "kratosd")
     try:
         SshSession("mia", methods="keyboard-interactive").refused()
         # Not with a key either, for the account phase asks as well.
-        assert SshSession("mia", key=True).finish().status == 255
+        key_is_in_vain(shared, "mia")
     finally:
         shared.run("systemctl", "start", "kratosd")
 
 
 def test_rule_5_a_denial_is_final_though_the_password_has_aged(
-    shared: Box, mapped: Identity, kratos: Kratos
+    shared: Box, heard: None, mapped: Identity, kratos: Kratos
 ) -> None:
     """pam_unix ends the account phase with a yes then: ours must have been asked before."""
-    key = Path("/run/world/ssh/client_key.pub").read_text()
-    shared.sh("install -d -o mia -g mia -m 700 /home/mia/.ssh; chage --lastday 0 mia")
-    shared.write("/home/mia/.ssh/authorized_keys", key)
+    put_key(shared, "mia")
+    SshSession("mia", key=True).shell().logout()
+    shared.run("chage", "--lastday", "0", "mia")
     kratos.set_state(mapped.id, "inactive")
-    shared.run("systemctl", "reload", "kratosd")
-    assert SshSession("mia", key=True).finish().status == 255
+    key_is_in_vain(shared, "mia")
 
 
 def test_rule_5_a_denial_is_final_for_keys_su_cron_and_at(
@@ -173,7 +178,8 @@ def test_rule_5_a_denial_is_final_for_keys_su_cron_and_at(
 ) -> None:
     """Of a person who may come in, and of one who may not."""
     ida, eve = make("ida"), make("eve", hosts=["elsewhere"])
-    assert SshSession("eve", key=True).finish().status == 255
+    put_key(shared, "eve")
+    key_is_in_vain(shared, "eve")
     for person in ida, eve:
         assert shared.run("getent", "passwd", person.username).stdout
         shell = SshSession("lokal").login(LOCAL_PASSWORD)
@@ -258,7 +264,7 @@ def test_homes_are_made_for_ours_alone(shared: Box, make: Callable[..., Identity
     login.logout()
     shared.sh("useradd --no-create-home --shell=/bin/bash ohne")
     shared.run("chpasswd", input=f"ohne:{LOCAL_PASSWORD}\n")
-    SshSession("ohne", "true").answer(LOCAL_PASSWORD).finish()
+    assert SshSession("ohne", "true").answer(LOCAL_PASSWORD).finish().status == 0
     assert not shared.path("/home/ohne").exists()
     shared.sh("userdel --force ohne")
 
