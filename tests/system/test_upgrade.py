@@ -1,6 +1,7 @@
 """A package that is upgraded, downgraded, removed and purged, with people logged in all the while."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ DATABASE = "/var/lib/kratosd/kratosd.db"
 DROP_IN = "/etc/kratosd/kratosd.conf.d/local.conf"
 NEWER = "0.1.0+later"
 PACKAGES = ("kratosd", "libpam-kratos")
+# Of what these depend on and recommend, what nothing else on the host depends on; and what systemd recommends and
+# suggests, so that apt does not remove it by itself.
+NEEDED = {"libinih1", "libsodium23"}
+OF_SYSTEMD = {"libnss-systemd", "systemd-userdbd"}
 
 
 @pytest.fixture(scope="session")
@@ -75,34 +80,67 @@ def test_sessions_survive_an_upgrade_and_a_downgrade(
 
 def test_a_profile_that_was_taken_out_stays_out(box: Box, newer: Path) -> None:
     with_ours = etc(box)
-    box.run("pam-auth-update", "--package", "--remove", "kratos", "kratos-password")
-    box.run("pam-auth-update", "--disable", "kratos", "kratos-password", check=False)
+    box.run("pam-auth-update", "--disable", "kratos", "kratos-password")
     without = etc(box)
     assert without != with_ours and b"pam_kratos" not in without["common-auth"]
     apt(box, "install", *put_packages(box, newer))
     assert etc(box) == without
+    box.run("pam-auth-update", "--enable", "kratos", "kratos-password")
+    assert etc(box) == with_ours
+
+
+def migrations() -> list[str]:
+    """The steps from one schema to the next, as the source has them."""
+    text = (TREE / "kratosd/store-sql.c").read_text()
+    steps = re.split(r"/\* \d+:.*?\*/", text[text.index("store_migrations[") : text.index("};")])
+    return ["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', step)) for step in steps[1:]]
+
+
+def sqlite(database: Path, script: str) -> str:
+    return subprocess.check_output(["sqlite3", database, script], text=True)
+
+
+def columns(schema: str, table: str) -> str:
+    listed = f"{schema} SELECT group_concat(name) FROM pragma_table_info('{table}')"
+    return sqlite(Path(":memory:"), listed).strip()
+
+
+def put_back_to_the_first_schema(database: Path) -> None:
+    """Of kratosd's database, while it is stopped: what that knew of what is in there stays."""
+    first = migrations()[0]
+    later = database.with_name("later.db")
+    # As sqlite leaves it, with what is in the log in the file.
+    sqlite(database, f"VACUUM INTO '{later}'")
+    for path in database.parent.glob(f"{database.name}*"):
+        path.unlink()
+    script = f"{first} PRAGMA user_version = 1; ATTACH '{later}' AS later;"
+    for table in "session", "pin":
+        names = columns(first, table)
+        script += f"INSERT INTO {table} ({names}) SELECT {names} FROM later.{table};"
+    sqlite(database, script)
+    later.unlink()
 
 
 def test_the_database_migrates_forward(box: Box, kratos: Kratos, make: Callable[..., Identity]) -> None:
-    """From the first schema, as the source has it, with a session of that time in it."""
-    dora = make("dora")
+    """From the first schema, with the session and the pin of somebody who is logged in meanwhile."""
+    dora, ada = make("dora"), make("ada")
+    old = SshSession("dora").login(dora.password)
     box.run("systemctl", "stop", "kratosd")
-    text = (TREE / "kratosd/store-sql.c").read_text()
-    steps = text[text.index("store_migrations[") : text.index("};")]
-    first = steps[steps.index("/* 0:") : steps.index("/* 1:")]
-    script = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', first))
-    box.path(DATABASE).unlink()
-    for further in "-wal", "-shm":
-        box.path(DATABASE + further).unlink(missing_ok=True)
-    subprocess.run(["sqlite3", box.path(DATABASE), script + "PRAGMA user_version = 1;"], check=True)
+    database = box.path(DATABASE)
+    put_back_to_the_first_schema(database)
+    assert sqlite(database, "SELECT user, name FROM session, pin") == "dora|dora\n"
     box.run("chown", "kratosd:kratosd", DATABASE)
     box.run("systemctl", "start", "kratosd")
-    login = SshSession("dora").login(dora.password)
-    assert login.logout().status == 0
-    wait_until(lambda: not kratos.active_sessions(dora.id), "the session is revoked")
+    (session,) = kratos.active_sessions()
+    assert SshSession("ada").login(ada.password).logout().status == 0
+    wait_until(lambda: not kratos.active_sessions(ada.id), "the new session is revoked")
+    assert [one["id"] for one in kratos.active_sessions()] == [session["id"]]
+    assert old.logout().status == 0
+    wait_until(lambda: not kratos.active_sessions(), "the old session is revoked")
     box.run("systemctl", "stop", "kratosd")
-    told = subprocess.check_output(["sqlite3", box.path(DATABASE), "PRAGMA user_version"], text=True)
-    assert int(told) == len(re.findall(r"/\* \d+:", steps))
+    assert int(sqlite(database, "PRAGMA user_version")) == len(migrations())
+    pins = sqlite(database, "SELECT name, identity FROM pin ORDER BY name")
+    assert pins == f"ada|{ada.id}\ndora|{dora.id}\n"
 
 
 def test_rule_23_an_older_kratosd_refuses_a_newer_database(
@@ -113,8 +151,8 @@ def test_rule_23_an_older_kratosd_refuses_a_newer_database(
     assert box.run("getent", "passwd", "dora").stdout
     box.run("systemctl", "stop", "kratosd")
     database = box.path(DATABASE)
-    (version,) = subprocess.check_output(["sqlite3", database, "PRAGMA user_version"], text=True).split()
-    subprocess.run(["sqlite3", database, f"PRAGMA user_version = {int(version) + 1}"], check=True)
+    version = int(sqlite(database, "PRAGMA user_version"))
+    sqlite(database, f"PRAGMA user_version = {version + 1}")
     before = database.read_bytes()
     box.run("systemctl", "start", "kratosd", check=False)
     assert box.show("kratosd.service", "ActiveState", "ExecMainStatus") == ["failed", "78"]
@@ -122,7 +160,7 @@ def test_rule_23_an_older_kratosd_refuses_a_newer_database(
     assert "was written by a newer kratosd: use that one, or move the file away" in log
     assert SshSession("lokal").login(LOCAL_PASSWORD).logout().status == 0
     assert database.read_bytes() == before
-    subprocess.run(["sqlite3", database, f"PRAGMA user_version = {version}"], check=True)
+    sqlite(database, f"PRAGMA user_version = {version}")
     box.run("systemctl", "start", "kratosd")
     assert box.run("getent", "passwd", "dora").stdout
 
@@ -168,6 +206,66 @@ def test_removal_and_purge(bare: Box, kratos: Kratos, make: Callable[..., Identi
     # The user stays, and cannot log in.
     shadow = bare.run("getent", "shadow", "kratosd").stdout
     assert shadow.split(":")[1].startswith("!"), shadow
+
+
+def repack(box: Box, name: str, folder: Path) -> None:
+    """Makes the file again that an installed package came in."""
+    tree = folder / name
+    (tree / "DEBIAN").mkdir(parents=True)
+    status = box.run("dpkg-query", "--status", name).stdout
+    (tree / "DEBIAN/control").write_text(re.sub(r"(?m)^Status: .*\n", "", status))
+    for part in box.run("dpkg-query", "--control-list", name).stdout.split():
+        path = box.run("dpkg-query", "--control-path", name, part).stdout.strip()
+        shutil.copy(box.path(path), tree / "DEBIAN" / part)
+    for path in box.run("dpkg-query", "--listfiles", name).stdout.split():
+        source, target = box.path(path), tree / path.lstrip("/")
+        if not source.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target, follow_symlinks=False)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", "-Zgzip", "-z1", tree, folder], check=True)
+    shutil.rmtree(tree)
+
+
+def take_away(box: Box, names: set[str]) -> None:
+    """As if they had never been there. apt can fetch them again, and nothing else."""
+    repository = box.path("/var/cache/repository")
+    repository.mkdir()
+    for name in names:
+        repack(box, name, repository)
+    index = subprocess.check_output(["dpkg-scanpackages", "."], cwd=repository)
+    (repository / "Packages").write_bytes(index)
+    box.write("/etc/apt/sources.list", "deb [trusted=yes] file:/var/cache/repository ./\n")
+    told = apt(box, "purge", *names)
+    assert f" {len(names)} to remove " in told, told
+    apt(box, "update")
+
+
+def installed(box: Box) -> set[str]:
+    told = box.run("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package}\\n").stdout
+    return set(re.findall(r"(?m)^installed (.*)$", told))
+
+
+def test_what_it_needs_comes_with_it_and_goes(bare: Box, kratos: Kratos, make: Callable[..., Identity]) -> None:
+    """And nsswitch.conf is as libnss-systemd has it, for as long as that is there."""
+    everything = installed(bare)
+    take_away(bare, NEEDED | OF_SYSTEMD)
+    before = etc(bare)
+    assert b"systemd" not in before["nsswitch.conf"]
+    installed_by_hand(bare)
+    assert installed(bare) == everything | set(PACKAGES)
+    switch = bare.path("/etc/nsswitch.conf").read_text()
+    named = re.findall(r"(?m)^(passwd|group|shadow|gshadow): +files systemd$", switch)
+    assert set(named) == {"passwd", "group", "shadow", "gshadow"}, switch
+    dora = make("dora")
+    assert SshSession("dora").login(dora.password).logout().status == 0
+    assert SshSession("dora", key=True).shell().logout().status == 0
+
+    apt(bare, "purge", *PACKAGES)
+    apt(bare, "autoremove", "--purge")
+    assert installed(bare) == everything - NEEDED
+    apt(bare, "purge", *OF_SYSTEMD)
+    assert etc(bare) == before
+    assert SshSession("lokal").login(LOCAL_PASSWORD).logout().status == 0
 
 
 def test_rule_23_removal_while_kratos_is_away(
