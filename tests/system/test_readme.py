@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from host import follow_the_readme, readme_steps
 from world.box import Box
-from world.kratos import Identity, Kratos
+from world.kratos import Identity, Kratos, totp_code
 from world.paths import TREE
 from world.processes import wait_until
 from world.ssh import SshSession
@@ -26,9 +26,10 @@ def listens() -> bool:
 
 
 def test_a_person_logs_in_afterwards(bare: Box, kratos: Kratos, make: Callable[..., Identity]) -> None:
-    """With the password, by what sshd may ask then, and with a key."""
+    """With the password, by what sshd may ask then, with a code after it, and with a key."""
     bare.path("/etc/ssh/sshd_config.d/people.conf").unlink()
-    dora = make("dora")
+    dora, berta = make("dora"), make("berta")
+    secret = kratos.set_totp(berta.id)
     follow_the_readme(bare)
     wait_until(listens, "sshd is back from its reload")
     login = SshSession("dora", methods="keyboard-interactive").login(dora.password)
@@ -37,4 +38,10 @@ def test_a_person_logs_in_afterwards(bare: Box, kratos: Kratos, make: Callable[.
     assert "login-granted" in told and "session-opened" in told
     assert login.logout().status == 0
     wait_until(lambda: not kratos.active_sessions(dora.id), "the session is revoked")
+    login = SshSession("berta", methods="keyboard-interactive").answer(berta.password)
+    login.child.expect_exact("Code from your authenticator app: ")
+    login.type(totp_code(secret)).shell()
+    (session,) = kratos.active_sessions(berta.id)
+    assert session["authenticator_assurance_level"] == "aal2"
+    assert login.logout().status == 0
     assert SshSession("dora", key=True).shell().logout().status == 0
