@@ -13,7 +13,14 @@ from test_profiles import ASIDE, CODES, run  # noqa: E402
 TREE = Path(__file__).resolve().parents[2]
 FOLDER = TREE / "etc/examples/authselect"
 SERVICE = "policy-authselect"
-ELSEWHERE = re.compile(r"pam_(pwquality|systemd|mkhomedir|succeed_if)\.so")
+ELSEWHERE = re.compile(r"pam_(pwquality|systemd)\.so")
+HOME_MADE = Path("/tmp/policy-home-made")
+
+
+def everywhere(result: str) -> str:
+    """One result in each phase."""
+    entries = "auth", "acct", "prechauthtok", "chauthtok", "open_session", "close_session"
+    return " ".join(f"{entry}={result}" for entry in entries)
 
 
 def install(ours: str, local: str = "success", module: str = "pam_debug.so") -> None:
@@ -22,7 +29,8 @@ def install(ours: str, local: str = "success", module: str = "pam_debug.so") -> 
     for line in (FOLDER / "system-auth").read_text().splitlines():
         line = re.sub(r"\{if not \"[\w-]+\":(\w+)\}", r"\1", line)
         line = re.sub(r"pam_kratos\.so.*", f"{module} {ours}", line)
-        line = re.sub(r"pam_unix\.so.*", f"pam_debug.so auth={local} acct={local}", line)
+        line = re.sub(r"pam_unix\.so.*", "pam_debug.so " + everywhere(local), line)
+        line = re.sub(r"pam_mkhomedir\.so.*", f"pam_exec.so /usr/bin/touch {HOME_MADE}", line)
         if not ASIDE.search(line) and not ELSEWHERE.search(line):
             lines.append(line)
     folder = Path("/etc/pam.d")
@@ -73,11 +81,51 @@ class TestAccount:
             assert (run(SERVICE, "acct_mgmt") == "") == (local == "success")
 
 
+class TestPassword:
+    """Ours comes after pam_unix here, too."""
+
+    def test_local_people_need_nobody_else(self) -> None:
+        install(everywhere("perm_denied"))
+        assert run(SERVICE, "chauthtok") == ""
+
+    def test_whom_pam_unix_does_not_know_is_left_to_ours(self) -> None:
+        install(everywhere("success"), "user_unknown")
+        assert run(SERVICE, "chauthtok") == ""
+
+    def test_rule_3_a_change_that_fails_is_no_success(self) -> None:
+        for code in CODES.keys() - {"ignore", "incomplete", "user_unknown", "module_unknown"}:
+            install(f"prechauthtok=success chauthtok={code}", "user_unknown")
+            assert run(SERVICE, "chauthtok") == CODES[code]
+
+    def test_rule_36_everything_else_ends_it(self) -> None:
+        for code in CODES:
+            install(f"prechauthtok={code} chauthtok=success", "user_unknown")
+            assert run(SERVICE, "chauthtok") != "", code
+
+
+class TestSession:
+    @pytest.mark.parametrize("local", ["success", "session_err"])
+    def test_homes_are_made_for_ours_alone(self, local: str) -> None:
+        """And the line after that counts for everybody."""
+        for ours in "success", "ignore":
+            HOME_MADE.unlink(missing_ok=True)
+            install(everywhere(ours), local)
+            assert (run(SERVICE, "open_session", "close_session") == "") == (local == "success"), ours
+            assert HOME_MADE.exists() == (ours == "success")
+
+    def test_rule_3_a_session_that_cannot_be_opened_is_refused(self) -> None:
+        for code in CODES.keys() - {"ignore", "module_unknown"}:
+            install(f"open_session={code}")
+            assert run(SERVICE, "open_session") != "", code
+
+
 def test_rule_23_a_missing_module_keeps_nobody_out() -> None:
     install("", module="pam_absent.so")
-    assert run(SERVICE, "authenticate", "acct_mgmt") == ""
-    install("", "auth_err", module="pam_absent.so")
-    assert run(SERVICE, "authenticate") != ""
+    phases = "authenticate", "acct_mgmt", "chauthtok", "open_session", "close_session"
+    assert run(SERVICE, *phases) == ""
+    for phase in "authenticate", "chauthtok":
+        install("", "auth_err", module="pam_absent.so")
+        assert run(SERVICE, phase) != "", phase
 
 
 def test_local_files_come_first() -> None:
