@@ -16,6 +16,8 @@ ROOT_PASSWORD = "the password of root"
 INSTALL_TIMEOUT = 120.0
 # More than a boot varies, in seconds, and far less than anybody who waits for somebody has to wait.
 BOOT_MARGIN = 2.0
+# The same where several boots are compared.
+BOOT_ADDED = 1.0
 
 CONFIGURATION = f"""\
 [Kratos]

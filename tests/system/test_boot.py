@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from host import BOOT_MARGIN, boot_seconds, key_is_in_vain, put_key
+from everybody import SOON, lokal_with_a_password
+from host import BOOT_ADDED, BOOT_MARGIN, boot_seconds, key_is_in_vain, put_key
+from paying import added
 from world.box import Box
 from world.kratos import Identity, Kratos
 from world.processes import wait_until
@@ -13,8 +15,12 @@ from world.ssh import SHELL_PROMPT, SshSession
 
 WANTED_BY_BOOT = "/etc/systemd/system/multi-user.target.wants/kratosd.service"
 USERDB = "/run/systemd/userdb/org.kratosd1"
+EXPOSURE = 1.2
 # TimeoutStartSec= of the unit.
 START_TIMEOUT = 10.0
+# An idle machine starts it in a tenth of a second, one that boots beside much else in six.
+START_LASTS = 1.5
+BOOTS = 3
 
 UNKNOWN_USER_POLICY = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -28,23 +34,38 @@ UNKNOWN_USER_POLICY = """\
 
 
 def local_login() -> None:
-    login = SshSession("lokal").login("the password of lokal")
-    assert login.run("id -un") == "lokal"
-    assert login.logout().status == 0
+    assert lokal_with_a_password() < SOON
 
 
 @pytest.fixture(scope="module")
-def without(_prepared: Path, _installed: Path) -> Iterator[float]:
-    """The seconds of a boot without kratosd."""
-    box = Box("without", _installed, _prepared)
+def plain(_prepared: Path, _installed: Path) -> Iterator[Box]:
+    """A machine that starts no kratosd, powered off."""
+    box = Box("plain", _installed, _prepared)
     try:
         box.path(WANTED_BY_BOOT).unlink()
-        box.power_on()
-        assert box.show("kratosd.service", "ActiveState") == ["inactive"]
-        assert not box.live(USERDB).is_symlink()
-        yield boot_seconds(box)
+        yield box
     finally:
         box.remove()
+
+
+def boot_plainly(plain: Box) -> float:
+    plain.power_on()
+    assert plain.show("kratosd.service", "ActiveState") == ["inactive"]
+    assert not plain.live(USERDB).is_symlink()
+    seconds = boot_seconds(plain)
+    plain.power_cut()
+    return seconds
+
+
+@pytest.fixture(scope="module")
+def without(plain: Box) -> float:
+    """The seconds of a boot without kratosd."""
+    return boot_plainly(plain)
+
+
+def start_seconds(box: Box) -> float:
+    begun, ready = box.show("kratosd.service", "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+    return (int(ready) - int(begun)) / 1e6
 
 
 def test_it_is_there_after_a_boot(box: Box) -> None:
@@ -53,13 +74,23 @@ def test_it_is_there_after_a_boot(box: Box) -> None:
     assert box.run("test", "-S", USERDB)
     failed = box.run("systemctl", "--failed", "--quiet", "--no-legend").stdout
     assert failed == ""
+    # As the system that runs it scores the sandbox.
+    scores = box.run("systemd-analyze", "security", "--no-pager", "kratosd.service").stdout
+    assert float(re.search(r"Overall exposure level for kratosd\.service: ([\d.]+)", scores)[1]) <= EXPOSURE, scores
 
 
-def test_it_holds_up_no_boot(without: float, box: Box) -> None:
-    assert boot_seconds(box) < without + BOOT_MARGIN
-    blame = box.run("systemd-analyze", "blame", "--no-pager").stdout
-    # Under BOOT_MARGIN, for a busy machine is slow; an idle one takes a tenth of a second.
-    assert re.search(r"^ *(\d+ms|1\.\d+s) kratosd\.service$", blame, re.M), blame
+def test_it_holds_up_no_boot(plain: Box, box: Box, record_property: Callable[[str, object], None]) -> None:
+    boots, starts = [], []
+    for _ in range(BOOTS):
+        seconds = boot_seconds(box)
+        starts.append(start_seconds(box))
+        box.power_cut()
+        boots.append((seconds, boot_plainly(plain)))
+        box.power_on()
+    record_property("boot_added_ms", round(added(boots) * 1000))
+    record_property("start_ms", round(min(starts) * 1000))
+    assert added(boots) < BOOT_ADDED, boots
+    assert min(starts) < START_LASTS, starts
     # Whoever looks people up waits for us, and we for nothing that takes time.
     chain = box.run("systemd-analyze", "critical-chain", "--no-pager", "kratosd.service").stdout
     assert "dbus.service" not in chain and "network" not in chain, chain
