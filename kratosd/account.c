@@ -25,19 +25,6 @@ int account_find(accounts *a, const char *name, local_user *ret)
         return 0;
 }
 
-int account_look_up(
-        accounts *a, uid_t asker, const char *name, lookup_done done, void *userdata, lookup **ret)
-{
-        int local;
-
-        if (!user_name_is_valid(name))
-                return LOOKUP_NOTHING;
-        local = passwd_find_uid(PASSWD_FILE, name, &(uid_t){ 0 });
-        if (local != -ENOENT)
-                return local < 0 ? local : LOOKUP_NOTHING;
-        return lookup_begin(a->lookups, asker, name, done, userdata, ret);
-}
-
 int account_identity(
         accounts *a, const char *name, const local_user *account, char ret[static UUID_LENGTH + 1])
 {

@@ -30,10 +30,6 @@ typedef struct accounts {
 /* Looks a name up. 0; VERDICT_UNKNOWN_USER for one that is not ours; -errno. */
 int account_find(accounts *a, const char *name, local_user *ret);
 
-/* Asks for a name that account_find does not know, where somebody can be asked. As lookup_begin. */
-int account_look_up(
-        accounts *a, uid_t asker, const char *name, lookup_done done, void *userdata, lookup **ret);
-
 /* The identity that a name is known to belong to, by its line or its pin, or "". -errno. */
 int account_identity(
         accounts *a, const char *name, const local_user *account, char ret[static UUID_LENGTH + 1]);

@@ -360,6 +360,10 @@ int lookup_begin(
         if (l->ending || !kratos_has_admin(l->kratos) || !user_name_is_valid(name) ||
                 name_is_reserved(name) || s->n_waiting >= WAITING_MAX || is_nobody(l, name))
                 return LOOKUP_NOTHING;
+        /* systemd asks every provider about whoever logs in. (rule 23) */
+        r = directory_name_is_local(l->directory, name);
+        if (r != 0)
+                return r < 0 ? r : LOOKUP_NOTHING;
         one = calloc(1, sizeof(lookup));
         if (!one)
                 return -ENOMEM;

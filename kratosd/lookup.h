@@ -30,11 +30,11 @@ typedef void (*lookup_done)(void *userdata);
 
 enum lookup_result {
         LOOKUP_WAITING = 0, /* done will be called, from the loop, and the lookup is set */
-        LOOKUP_NOTHING = 1, /* there is nobody to ask, or it is known that the name is nobody's */
+        LOOKUP_NOTHING = 1, /* there is nobody to ask, or the name is a local user's, or nobody's */
 };
 
 /* Begins a look-up of a valid name which the directory does not know, for somebody of this uid: 0
- * is a login program's, and what all others ask for takes nothing of its share. -ENOMEM. */
+ * is a login program's, and what all others ask for takes nothing of its share. -errno. */
 int lookup_begin(
         lookups *l, uid_t asker, const char *name, lookup_done done, void *userdata, lookup **ret);
 

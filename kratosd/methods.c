@@ -160,8 +160,8 @@ static void with_user(operation *taken, const char *signature, void (*then)(oper
         o->then = then;
         r = account_find(o->all->accounts, user, &account);
         if (r == VERDICT_UNKNOWN_USER && o->caller.is_program)
-                r = account_look_up(
-                        o->all->accounts, o->caller.uid, user, on_looked_up, o, &o->lookup);
+                r = lookup_begin(o->all->accounts->lookups, o->caller.uid, user, on_looked_up, o,
+                        &o->lookup);
         if (o->lookup)
                 TAKE_PTR(o);
         else if (r < 0)

@@ -189,12 +189,12 @@ lookup *lookup_cancel(lookup *one)
         return NULL;
 }
 
-int account_look_up(
-        accounts *a, uid_t asker, const char *name, lookup_done done, void *userdata, lookup **ret)
+int lookup_begin(
+        lookups *l, uid_t asker, const char *name, lookup_done done, void *userdata, lookup **ret)
 {
         lookup *one;
 
-        (void)a;
+        (void)l;
         (void)asker;
         if (!user_name_is_valid(name) || take(2) == 0)
                 return LOOKUP_NOTHING;
