@@ -190,7 +190,8 @@ static void conclude(account_check *ended)
         check->done(verdict, why.sentence, check->userdata);
 }
 
-/* Notes what Kratos says. An identity that is no more is nobody's who could be let in. */
+/* Notes what Kratos says: a document counts from now on, also of somebody who needs none. An
+ * identity that is no more is nobody's who could be let in. */
 static int note(account_check *check, int outcome, const kratos_identity *identity)
 {
         store *s = check->accounts->store;
@@ -204,7 +205,7 @@ static int note(account_check *check, int outcome, const kratos_identity *identi
         account_row_done(&row);
         if (r < 0 && r != -ENOENT)
                 return r;
-        if (outcome == KRATOS_OK && r == 0)
+        if (outcome == KRATOS_OK)
                 r = adopt(check->accounts->directory, s, identity);
         else if (r == 0)
                 r = adoption_end(s, check->identity);

@@ -125,11 +125,6 @@ int directory_number_is_free(directory *d, uid_t number)
         return !user && !group;
 }
 
-int directory_name_is_local(directory *d, const char *name)
-{
-        return local_user_exists(d->local, name);
-}
-
 bool directory_allows_number(const directory *d, uid_t number)
 {
         return !number_is_reserved(number) && config_number_is_allowed(d->config, number);

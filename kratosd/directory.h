@@ -32,8 +32,6 @@ bool directory_allows_number(const directory *d, uid_t number);
 
 /* Whether this host itself has no user or group of a number. 1, 0, -errno. */
 int directory_number_is_free(directory *d, uid_t number);
-/* Whether a user of this host itself has a name: whoever of ours has it is hidden. Likewise. */
-int directory_name_is_local(directory *d, const char *name);
 
 bool directory_allows_home(const directory *d, const char *home);
 

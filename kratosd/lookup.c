@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "adoption.h"
+#include "common/local-users.h"
 #include "log.h"
 #include "reserved.h"
 #include "timespan.h"
@@ -355,21 +356,22 @@ int lookup_begin(
         share *s = share_of(l, asker);
         lookup *one;
         query *q;
-        int r = 0;
+        int r;
 
         if (l->ending || !kratos_has_admin(l->kratos) || !user_name_is_valid(name) ||
                 name_is_reserved(name) || s->n_waiting >= WAITING_MAX || is_nobody(l, name))
                 return LOOKUP_NOTHING;
         /* systemd asks every provider about whoever logs in. (rule 23) */
-        r = directory_name_is_local(l->directory, name);
-        if (r != 0)
-                return r < 0 ? r : LOOKUP_NOTHING;
+        r = local_user_find(LOCAL_USERS_FILE, PASSWD_FILE, name, &(local_user){ 0 });
+        if (r < 0)
+                return r;
+        if (r == LOCAL_USER_UNLISTED)
+                return LOOKUP_NOTHING;
         one = calloc(1, sizeof(lookup));
         if (!one)
                 return -ENOMEM;
         q = find_query(l, name);
-        if (!q)
-                r = query_begin(l, s, name, &q);
+        r = q ? 0 : query_begin(l, s, name, &q);
         if (r != 0) {
                 free(one);
                 return r;

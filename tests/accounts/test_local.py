@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from faultserver import FaultServer
-from looking import add_line, getent, groups, hears, passwd, remove_line, run, told, uid
+from looking import add_line, getent, groups, hears, passwd, refused, remove_line, run, told, uid
+from world import pam
 from world.daemon import Daemon
 from world.journal import Journal
 from world.kratos import Identity, Kratos
@@ -141,12 +142,32 @@ def test_rule_23_a_local_user_is_not_touched(
 
 
 def test_rule_23_kratos_is_not_asked_for_a_local_user(stopped_daemon: Daemon, proxy: FaultServer) -> None:
-    """By those who ask kratosd about everybody: where Kratos is away, they would wait for it."""
+    """By those who ask kratosd about everybody: where Kratos is away, they would wait for it. A mapped one is
+    ours."""
+    stopped_daemon.map("alice", "-")
     stopped_daemon.start()
-    for name in "lokal", "nosuchname":
+    for name in "lokal", "alice", "nosuchname":
         run("userdbctl", "user", name)
     asked = " ".join(request.query for request in proxy.requests)
-    assert "nosuchname" in asked and "lokal" not in asked
+    assert "nosuchname" in asked and "alice" in asked and "lokal" not in asked
+
+
+def test_rule_5_a_document_of_somebody_who_is_mapped_counts(
+    stopped_daemon: Daemon, make: Make, journal: Journal, stack: str
+) -> None:
+    """From the first login on, with a key too, whatever has asked for the name before."""
+    stopped_daemon.configure(Access={"AllowGroups": "developers"})
+    documents = {
+        "alice": {"groups": ["developers"], "notAfter": "2020-01-01"},
+        "bob": {"groups": ["developers"]},
+        "carol": {"groups": ["testers"]},
+    }
+    for name, document in documents.items():
+        stopped_daemon.map(name, make(name, **document).id)
+    stopped_daemon.start()
+    assert [name for name in documents if pam.run(stack, name, ["acct_mgmt"]).status == 0] == ["bob"]
+    refused(journal, "alice", "expired")
+    refused(journal, "carol", "not-in-allow-list")
 
 
 def replace(line: str, by: str) -> None:

@@ -47,8 +47,9 @@ class Deaths(Sweep):
             time.sleep(0.05)
         elif not program.opened:
             wait_until(lambda: not scene.daemon.running, "kratosd is dead", 20)
-        died = not scene.daemon.running
+        # Until then it may still come to that call.
         scene.detach()
+        died = not scene.daemon.running
         if not died:
             self.end()
             scene.daemon.stop()

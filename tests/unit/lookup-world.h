@@ -1,6 +1,7 @@
 /*
- * What look-ups are tested with: a Kratos that notes what it is asked for, and a clock that the
- * test sets. Each program that includes this owns its own.
+ * What look-ups are tested with: a Kratos that notes what it is asked for, a clock that the test
+ * sets, and its word on whether a name is a local user's. Each program that includes this owns its
+ * own.
  */
 #pragma once
 
@@ -55,6 +56,17 @@ static int64_t now_usec;
 int64_t boottime_usec(void)
 {
         return now_usec;
+}
+
+static int local_kind;
+
+int local_user_find(const char *list, const char *passwd, const char *name, local_user *ret)
+{
+        (void)list;
+        (void)passwd;
+        (void)name;
+        (void)ret;
+        return local_kind;
 }
 
 static lookups *all;
@@ -113,6 +125,7 @@ static int begin_lookups(void **state)
         asker = 0;
         has_admin = true;
         find_answer = 0;
+        local_kind = LOCAL_USER_ABSENT;
         now_usec = 3600 * (int64_t)USEC_PER_SEC;
         if (begin(state) < 0)
                 return -1;

@@ -153,11 +153,25 @@ static void test_end(void **state)
         assert_null(lookups_free(NULL));
 }
 
+/* Kratos is not asked about local users, but for those who are mapped. */
+static void test_rule_23_local_users(void **state)
+{
+        (void)state;
+        local_kind = LOCAL_USER_UNLISTED;
+        assert_false(is_asked("alice"));
+        local_kind = -EIO;
+        assert_int_equal(look_up("alice", NULL), -EIO);
+        assert_int_equal(n_calls, 0);
+        local_kind = LOCAL_USER_LISTED;
+        assert_true(is_asked("alice"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(test_found),
                 TEST(test_rule_10_names),
+                TEST(test_rule_23_local_users),
                 TEST(test_cancelled),
                 TEST(test_rule_31_identifier_of_another),
                 TEST(test_rule_31_several_claim_it),
