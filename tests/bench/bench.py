@@ -77,7 +77,6 @@ class Effort:
     identities: int = 100_000
     boots: int = 15
     ssh_pairs: int = 300
-    ssh_beside_pairs: int = 600
     ssh_password_pairs: int = 100
     # For one of the measuring programs, on the slowest of machines.
     program_sec: int = 1800
@@ -105,7 +104,6 @@ QUICK = Effort(
     identities=400,
     boots=1,
     ssh_pairs=5,
-    ssh_beside_pairs=5,
     ssh_password_pairs=2,
     program_sec=120,
 )

@@ -2,12 +2,10 @@
 who is not ours. Two machines that differ in nothing else are measured by turns.
 
 A login is measured from the start of ssh until the first word from the shell that it has led to: with a
-key; with a key beside another session of the same person, whose user manager, of which the start takes
-longer and varies more than all else, runs then already; and with a password, which is the way that passes
-through our module's part of the auth phase, but also through a hash, beside which nothing of ours shows."""
+key, and with a password, which is the way that passes through our module's part of the auth phase, but
+also through a hash, beside which nothing of ours shows."""
 
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -38,7 +36,6 @@ class Effort(Protocol):
 
     boots: int
     ssh_pairs: int
-    ssh_beside_pairs: int
     ssh_password_pairs: int
 
 
@@ -79,12 +76,9 @@ class SystemBench:
     # Logins.
 
     @staticmethod
-    def _start(side: str, command: str, password: str | None = None) -> subprocess.Popen[str]:
-        return start_client("ssh", "-p", str(PORTS[side]), "lokal@127.0.0.1", command, password=password)
-
-    def _login_ms(self, side: str, password: str | None) -> float:
+    def _login_ms(side: str, password: str | None) -> float:
         begun = time.monotonic()
-        client = self._start(side, "echo", password)
+        client = start_client("ssh", "-p", str(PORTS[side]), "lokal@127.0.0.1", "echo", password=password)
         assert client.stdout
         said = client.stdout.readline()
         took = time.monotonic() - begun
@@ -92,21 +86,16 @@ class SystemBench:
         assert said == "\n" and client.returncode == 0, errors
         return took * 1000
 
-    def _logins(self, name: str, pairs: int, password: str | None = None) -> None:
-        by_turns(WARM_UP, lambda side: self._login_ms(side, password))
-        tell(f"local_ssh_{name}", by_turns(pairs, lambda side: self._login_ms(side, password)), "ms")
-
     def login_figures(self) -> None:
         machines = [self._machine(side) for side in self.layers]
         try:
-            self._logins("key", self.effort.ssh_pairs)
-            self._logins("password", self.effort.ssh_password_pairs, LOCAL_PASSWORD)
-            others = [self._start(side, "echo; exec cat") for side in self.layers]
-            for other in others:
-                assert other.stdout and other.stdout.readline() == "\n"
-            self._logins("key_beside", self.effort.ssh_beside_pairs)
-            for other in others:
-                other.communicate(timeout=LOGIN_TIMEOUT)
+            for name, pairs, password in (
+                ("key", self.effort.ssh_pairs, None),
+                ("password", self.effort.ssh_password_pairs, LOCAL_PASSWORD),
+            ):
+                by_turns(WARM_UP, lambda side: self._login_ms(side, password))
+                logins = by_turns(pairs, lambda side: self._login_ms(side, password))
+                tell(f"local_ssh_{name}", logins, "ms")
         finally:
             for box in machines:
                 box.remove()

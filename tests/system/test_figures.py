@@ -17,7 +17,6 @@ from system_figures import SystemBench  # noqa: E402
 class Effort:
     boots: int = 1
     ssh_pairs: int = 2
-    ssh_beside_pairs: int = 2
     ssh_password_pairs: int = 2
 
 
@@ -26,8 +25,7 @@ def test_every_figure(
 ) -> None:
     SystemBench(Effort(), kratos, [_installed, _prepared], [_prepared]).all()
     figures = {name: float(value) for name, value, _ in map(str.split, capsys.readouterr().out.splitlines())}
-    logins = [(f"local_ssh_{way}", "ms") for way in ("key", "key_beside", "password")]
-    parts = [("boot", "s"), *logins]
+    parts = [("boot", "s"), ("local_ssh_key", "ms"), ("local_ssh_password", "ms")]
     assert set(figures) == {
         *(f"{name}_{side}_{unit}_p50" for name, unit in parts for side in ("with", "without", "added")),
         *(f"{name}_added_{unit}_quartiles" for name, unit in parts),
