@@ -30,7 +30,7 @@ typedef void (*lookup_done)(void *userdata);
 
 enum lookup_result {
         LOOKUP_WAITING = 0, /* done will be called, from the loop, and the lookup is set */
-        LOOKUP_NOTHING = 1, /* there is nobody to ask, or the name is a local user's, or nobody's */
+        LOOKUP_NOTHING = 1, /* there is nobody to ask, or the name is nobody's of ours */
 };
 
 /* Begins a look-up of a valid name which the directory does not know, for somebody of this uid: 0

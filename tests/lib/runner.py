@@ -78,7 +78,7 @@ def suite_here() -> str:
 def on_suites(files: list[str], named: bool) -> list[str]:
     """The files, those that boot a Debian as FILE@SUITE."""
     here = suite_here()
-    suites = SUITES if named else (here,) if here in SUITES else SUITES[-1:]
+    suites = SUITES if named else [here if here in SUITES else SUITES[-1]]
     found = []
     for file in files:
         found += [f"{file}@{suite}" for suite in suites] if file.startswith(SYSTEM) else [file]

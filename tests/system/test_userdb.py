@@ -116,7 +116,7 @@ def test_rule_23_restarted_often(box: Box, dora: str) -> None:
 
 
 def upgrade(box: Box) -> None:
-    """The files of the packages come in place of those there, and all follows that does, but for the restart."""
+    """Puts the packages' files in place of those there, and does all that follows on that but the restart."""
     for package in put_packages(box):
         box.sh(f"dpkg-deb --fsys-tarfile {package} | tar --extract --directory=/ --keep-directory-symlink")
     look_ups_take_no_time(box)

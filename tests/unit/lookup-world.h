@@ -1,7 +1,6 @@
 /*
- * What look-ups are tested with: a Kratos that notes what it is asked for, a clock that the test
- * sets, and its word on whether a name is a local user's. Each program that includes this owns its
- * own.
+ * What look-ups are tested with: a Kratos that notes what it is asked for, and what the test sets:
+ * the clock, and whether a name is a local user's. Each program that includes this owns its own.
  */
 #pragma once
 
